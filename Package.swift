@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled alike: Swift 6, strict concurrency and memory safety, warnings are errors.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A room of the house: one target with one job. Arrows go down only; see ARCHITECTURE.md.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "tsugite",
+    products: [
+        .executable(name: "tsugite", targets: ["tsugite"]),
+        .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CDwarf", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+        room("Findings", []),
+        room("Linux", ["CLinux", "Findings"]),
+        room("ELF", ["Linux", "Findings"]),
+        room("LivePatch", ["ELF", "Findings", crypto]),
+        room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
+        room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
+        .executableTarget(
+            name: "tsugite",
+            dependencies: [
+                "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
+            ],
+            swiftSettings: strict),
+
+        room("TestSupport", ["Linux", "ELF", "LivePatch"]),
+        tests("LinuxTests", ["Linux"]),
+        tests("ELFTests", ["ELF"]),
+        tests("LivePatchTests", ["LivePatch", "ELF"]),
+        tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
+        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
+        tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

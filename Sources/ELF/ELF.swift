@@ -1,0 +1,1 @@
+// ELF: see ARCHITECTURE.md.

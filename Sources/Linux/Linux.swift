@@ -1,0 +1,1 @@
+// Linux: see ARCHITECTURE.md.

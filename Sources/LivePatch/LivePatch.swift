@@ -1,0 +1,1 @@
+// LivePatch: see ARCHITECTURE.md.

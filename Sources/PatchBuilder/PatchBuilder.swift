@@ -1,0 +1,1 @@
+// PatchBuilder: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+// ProcessPatcher: see ARCHITECTURE.md.
