@@ -53,7 +53,7 @@ let package = Package(
         room("TestSupport", ["Linux", "ELF", "LivePatch"]),
         tests("LinuxTests", ["Linux"]),
         tests("ELFTests", ["ELF"]),
-        tests("LivePatchTests", ["LivePatch", "ELF"]),
+        tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),

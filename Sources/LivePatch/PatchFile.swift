@@ -1,4 +1,4 @@
-public import ELF
+import ELF
 public import Linux
 
 /// The patch file `NAME.tsp`: one relocatable ELF object.
