@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// A room of the house: one target with one job. Arrows go down only; see ARCHITECTURE.md.
+/// A room of the house: one target with one job.
+///
+/// Arrows go down only; see ARCHITECTURE.md.
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
