@@ -62,7 +62,7 @@ public enum RawBytes {
     public static func firstIndex(
         of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int
     ) -> Int {
-        guard let base = unsafe bytes.baseAddress, start >= 0, start < bytes.count else { return bytes.count }
+        guard let base = bytes.baseAddress, start >= 0, start < bytes.count else { return bytes.count }
         // Sound: the search covers the rest of the buffer.
         return unsafe start + linux_find_byte(base + start, bytes.count - start, Int32(byte))
     }
