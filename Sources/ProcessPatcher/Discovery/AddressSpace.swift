@@ -47,6 +47,6 @@ struct AddressSpace: Sendable {
             return nil
         }
         let start = sp.alignedDown(to: 8)
-        return RemoteRange(start: start, count: top.rawValue - start.rawValue)
+        return RemoteRange(start: start, count: (top.rawValue - start.rawValue) & ~7)
     }
 }

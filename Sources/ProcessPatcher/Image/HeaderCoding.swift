@@ -81,6 +81,9 @@ enum HeaderCoding {
             digest: Array(bytes[48..<fixedSize]))
     }
 
+    /// Length of the table behind the fixed part.
+    static func tableSize(_ patch: InstalledPatch) -> Int { encodeTable(patch).count }
+
     // MARK: The table
 
     private static func encodeTable(_ patch: InstalledPatch) -> [UInt8] {
@@ -93,6 +96,7 @@ enum HeaderCoding {
         writer.write(patch.bias)
         writer.write(patch.image)
         writer.write(patch.codeSize)
+        writer.write(patch.text)
         writer.write(list: patch.unwindTables) { $0.write($1) }
         writer.write(list: patch.functions) { writer, function in
             writer.write(function.name)
@@ -114,7 +118,7 @@ enum HeaderCoding {
     /// Reads the table behind a start.
     /// - Throws: for everything that contradicts itself or the place where the image was found.
     static func decode(
-        _ start: Start, table: [UInt8], foundAt image: RemoteRange
+        _ start: Start, table: [UInt8], foundAt image: RemoteAddress
     ) throws(PatchFileError) -> InstalledPatch {
         guard Digest(of: table).bytes == start.digest else {
             throw PatchFileError(.malformed, "the header's digest doesn't match")
@@ -130,9 +134,10 @@ enum HeaderCoding {
         let bias: UInt64 = try reader.read("bias")
         let range = try reader.readRange("image")
         let codeSize: UInt64 = try reader.read("code size")
-        guard range == image, codeSize <= range.count else {
+        guard range.start == image, codeSize <= range.count else {
             throw PatchFileError(.malformed, "the header names another place than its own")
         }
+        let text = try reader.readRange("instructions")
         let unwind = try reader.readList("unwind tables") { (r) throws(PatchFileError) in
             try r.readRange("unwind table")
         }
@@ -143,9 +148,9 @@ enum HeaderCoding {
         let patch = InstalledPatch(
             state: start.state, patcher: start.patcher, transaction: start.transaction, name: name,
             patch: digest, changes: changes, target: target, targetName: targetName, bias: bias, image: range,
-            codeSize: codeSize, unwindTables: unwind, functions: functions, symbols: symbols)
-        guard unwind.allSatisfy({ patch.image.encloses($0) }) else {
-            throw PatchFileError(.malformed, "an unwind table lies outside the image")
+            codeSize: codeSize, text: text, unwindTables: unwind, functions: functions, symbols: symbols)
+        guard patch.code.encloses(text), unwind.allSatisfy({ patch.code.encloses($0) }) else {
+            throw PatchFileError(.malformed, "instructions or unwind tables lie outside the image")
         }
         return patch
     }

@@ -48,6 +48,8 @@ struct ImageLayout: Equatable {
     let stubs: [Int: UInt64]
     /// Where the slots start: what `_GLOBAL_OFFSET_TABLE_` means inside the image.
     let slotStart: UInt64
+    /// Length of the instructions, which start behind the header.
+    let textSize: UInt64
     /// The sections that hold unwind tables, in the order of their places.
     let unwindTables: [(start: UInt64, size: UInt64)]
     /// Length of the part that is read and executed, whole pages.
@@ -82,8 +84,10 @@ struct ImageLayout: Equatable {
                 if section.name == ".eh_frame" { at += 4 }
             }
         }
-        let (fixed, writable) = Self.split(object, target)
-        place(fixed)
+        let (code, readOnly, writable) = Self.split(object, target)
+        place(code)
+        textSize = at - headerSize
+        place(readOnly)
         let wanted = Self.slotsAndStubs(object, target)
         at = Self.align(at, Self.stubSize)
         var stubs: [Int: UInt64] = [:]
@@ -112,7 +116,9 @@ struct ImageLayout: Equatable {
     }
 
     /// Executable sections first, then read-only ones; apart from them the writable ones, zeroed data last.
-    private static func split(_ object: PatchObject, _ target: PatchTarget) -> (fixed: [Int], writable: [Int]) {
+    private static func split(
+        _ object: PatchObject, _ target: PatchTarget
+    ) -> (code: [Int], readOnly: [Int], writable: [Int]) {
         let code = target.sections.filter { object.sections[$0].flags.contains(.execinstr) }
         let writable = target.sections.filter { object.sections[$0].flags.contains(.write) }
         let readOnly = target.sections.filter {
@@ -120,7 +126,7 @@ struct ImageLayout: Equatable {
         }
         let filled = writable.filter { !object.sections[$0].contents.isEmpty }
         let zeroed = writable.filter { object.sections[$0].contents.isEmpty }
-        return (code + readOnly, filled + zeroed)
+        return (code, readOnly, filled + zeroed)
     }
 
     /// What the relocations will ask for, each once, in order of first use.

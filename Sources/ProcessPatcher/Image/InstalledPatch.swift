@@ -73,6 +73,8 @@ public struct InstalledPatch: Sendable, Equatable {
     public var image: RemoteRange
     /// Length of the part that is executed, from the image's start.
     public var codeSize: UInt64
+    /// The new instructions.
+    public var text: RemoteRange
     /// The unwind tables of the new code.
     public var unwindTables: [RemoteRange]
     /// The functions that it replaces.
