@@ -30,7 +30,7 @@ enum Workers {
             let result = unsafe pthread_create(&thread, nil, start, work.toOpaque())
             if result == 0 { running.append(thread) } else { unsafe work.release() }
         }
-        for thread in running { _ = unsafe pthread_join(thread, nil) }
+        for thread in running { _ = pthread_join(thread, nil) }
         return shared.values
     }
 
