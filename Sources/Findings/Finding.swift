@@ -9,7 +9,9 @@ public struct Finding: Error, Sendable, Equatable, Codable {
     public var message: String
     /// Facts gathered on the spot, in the order they should be read.
     public var evidence: [Evidence]
-    /// The exact next step, where possible a command. Defaults to the table's general remedy.
+    /// The exact next step, where possible a command.
+    ///
+    /// Defaults to the table's general remedy.
     public var remedy: String
 
     /// One named fact: `offset = 0x1234`.

@@ -7,6 +7,8 @@ extension FindingCode {
     public static let elfMalformed = FindingCode(rawValue: "ELF-MALFORMED")
     /// A system call failed; evidence: call, errno.
     public static let systemCall = FindingCode(rawValue: "SYS-CALL")
+    /// A file could not be opened or read; evidence: call, errno, path.
+    public static let fileUnreadable = FindingCode(rawValue: "SYS-FILE")
     /// A patch file is damaged, truncated or not ours.
     public static let patchMalformed = FindingCode(rawValue: "TSP-MALFORMED")
     /// A patch file was made by a newer version of the format.
@@ -60,6 +62,9 @@ extension FindingCode {
         Entry(
             code: .systemCall, meaning: "The system refused a call that was needed.",
             remedy: "Run as root, or see the evidence for the call and the reason it gave."),
+        Entry(
+            code: .fileUnreadable, meaning: "A file that is needed could not be opened or read.",
+            remedy: "Check the path and its permissions."),
         Entry(
             code: .patchMalformed, meaning: "A patch file is damaged, truncated, or not a live patch.",
             remedy: "Fetch or build it again; tsugite inspect FILE checks it."),
