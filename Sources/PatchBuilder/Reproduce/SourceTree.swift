@@ -4,6 +4,7 @@
 // inode, size and times; as long as the fingerprint is the same, the contents are.
 
 import Crypto
+import Findings
 import Linux
 
 struct SourceTree {

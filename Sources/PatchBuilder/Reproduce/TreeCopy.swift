@@ -4,6 +4,7 @@
 // them up to date, and a compile that doesn't run can't be captured. Files that git tracks stay: somebody means
 // them to be there.
 
+import Findings
 import Linux
 
 enum TreeCopy {

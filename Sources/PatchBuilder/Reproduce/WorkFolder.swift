@@ -11,7 +11,7 @@
 // A result file is written beside its place and renamed, and the last file of a stage is its JSON: a folder
 // without it is unfinished work and is made again.
 
-package import Findings
+import Findings
 import Linux
 
 package struct WorkFolder: Sendable {
