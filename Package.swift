@@ -38,10 +38,16 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDwarf", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
         room("Findings", []),
         room("Linux", ["CLinux", "Findings"]),
         room("ELF", ["Linux", "Findings"]),
+        .target(
+            name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
+            // Archives, so that the command starts without looking for two more libraries.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
@@ -52,10 +58,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "LivePatch"]),
+        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux"]),
-        tests("ELFTests", ["ELF"]),
-        tests("LivePatchTests", ["LivePatch", "ELF"]),
+        tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
+        tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),

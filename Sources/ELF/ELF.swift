@@ -1,1 +1,0 @@
-// ELF: see ARCHITECTURE.md.
