@@ -13,7 +13,7 @@ from pathlib import Path
 from stage import DemoError, must
 
 FIX = 'CVE-2025-23419.patch'
-CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'tsugite-demo'
+DEBIAN_SOURCE = Path(__file__).resolve().parents[2] / 'scripts/debian-source'
 
 # The script that builds the tree it is started in. It stands outside the tree and holds the flags as
 # debian/rules makes them, because -ffile-prefix-map names the tree.
@@ -29,46 +29,13 @@ FLAGS_RULE = """print-flags:
 """
 
 
-def newest_cached() -> Path | None:
-    found = sorted(CACHE.glob('nginx_*.dsc'), key=lambda p: p.stat().st_mtime)
-    return found[-1] if found else None
-
-
-def debian_mirrors() -> str:
-    """deb-src lines for the Debian archives that this machine uses; Debian's own if it names none."""
-    text = must(['apt-get', 'indextargets', '--format', '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)'])
-    rows = {tuple(line.split()[1:]) for line in text.splitlines() if line.startswith('Debian http')}
-    rows = {r for r in rows if len(r) == 3 and r[2] == 'main'} or {
-        ('http://deb.debian.org/debian', 'bookworm', 'main'),
-        ('http://deb.debian.org/debian-security', 'bookworm-security', 'main')}
-    return ''.join(f'deb-src {" ".join(r)}\n' for r in sorted(rows))
-
-
-def download() -> Path:
-    """The newest nginx source package, through apt with lists of its own: the system's stay as they are."""
-    apt = CACHE / 'apt'
-    for folder in ('parts', 'lists/partial', 'cache/archives/partial'):
-        (apt / folder).mkdir(parents=True, exist_ok=True)
-    (apt / 'sources.list').write_text(debian_mirrors())
-    options = [f'-oDir::Etc::sourcelist={apt}/sources.list', f'-oDir::Etc::sourceparts={apt}/parts',
-               f'-oDir::State::lists={apt}/lists', f'-oDir::Cache={apt}/cache', '-oAPT::Sandbox::User=']
-    must(['apt-get', '-qq', *options, 'update'])
-    must(['apt-get', '-qq', *options, 'source', '--download-only', 'nginx'], cwd=CACHE)
-    found = newest_cached()
-    if not found:
-        raise DemoError(f'apt-get source nginx left no .dsc in {CACHE}')
-    return found
-
-
 class Package:
     """The source package, unpacked into a work folder."""
 
     def __init__(self, work: Path) -> None:
         self.work, self.tree, self.script = work, work / 'nginx', work / 'build-nginx'
         self.fix = work / FIX
-        cached = newest_cached()
-        self.downloaded = cached is None
-        self.dsc = cached or download()
+        self.dsc = Path(must([DEBIAN_SOURCE, 'nginx']).splitlines()[-1])
         self.version = re.sub(r'^nginx_|\.dsc$', '', self.dsc.name)
 
     def unpack(self) -> int:
@@ -78,7 +45,7 @@ class Package:
         series = [line.split()[0] for line in (folder / 'series').read_text().splitlines()
                   if line.strip() and not line.startswith('#')]
         if FIX not in series:
-            raise DemoError(f'nginx {self.version} has no {FIX} in its series; remove {CACHE} to fetch a newer one')
+            raise DemoError(f'nginx {self.version} has no {FIX} in its series; remove {self.dsc} to fetch a newer one')
         series.remove(FIX)
         for name in series:
             must(['patch', '-s', '-f', '-p1', '-i', folder / name], cwd=self.tree)
