@@ -1,6 +1,6 @@
 /// Relocation types of the x86-64 psABI, table 4.9.
 ///
-/// `S` is the symbol's value, `A` the addend, `P` the place, `G` the slot in the GOT, `B` the load base.
+/// `S` symbol, `A` addend, `P` place, `G` slot in the GOT, `B` base.
 public enum X86_64Relocation: UInt32, Sendable, CaseIterable {
     case none = 0
     /// `S + A`, 64 bits.
