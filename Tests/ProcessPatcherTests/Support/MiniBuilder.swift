@@ -1,6 +1,7 @@
 import ELF
 import Linux
 import LivePatch
+import ProcessPatcher
 
 /// Makes a live patch of one compiled object for the tests of this room, which need patches but not the builder:
 /// it takes the named functions as they are, with all that they refer to.
@@ -9,7 +10,7 @@ struct MiniBuilder {
     private let object: ELFFile
     private let binarySymbols: [Symbol]
     private let objectSymbols: [Symbol]
-    private var patch = PatchObject()
+    private var loaded = PatchObject()
     private var sections: [Int: Int] = [:]
     private var symbols: [Int: Int] = [:]
     private var externals: [ExternalSymbol] = []
@@ -36,9 +37,9 @@ struct MiniBuilder {
         for function in functions { entries.append(try entry(function)) }
         let target = PatchTarget(
             name: name, buildID: try require(binary.buildID(), "build-id"), type: binary.type,
-            sections: Array(patch.sections.indices), functions: entries, externals: externals,
+            sections: Array(loaded.sections.indices), functions: entries, externals: externals,
             threadStorage: threadStorage)
-        return (target, patch)
+        return (target, loaded)
     }
 
     /// A whole patch with one target.
@@ -90,10 +91,10 @@ struct MiniBuilder {
     private mutating func load(section index: Int) throws -> Int {
         if let known = sections[index] { return known }
         let section = try object.section(index)
-        let number = patch.sections.count
+        let number = loaded.sections.count
         sections[index] = number
         let contents = section.type == .nobits ? [] : try object.rawContents(of: section).bytes
-        patch.sections.append(
+        loaded.sections.append(
             PatchObject.Section(
                 name: section.name, flags: section.flags.intersection([.alloc, .write, .execinstr]),
                 alignment: max(section.alignment, 1), contents: contents, size: section.size))
@@ -105,25 +106,25 @@ struct MiniBuilder {
                 Relocation(
                     offset: relocation.offset, type: relocation.type, symbol: symbol, addend: relocation.addend))
         }
-        patch.sections[number].relocations = relocations
+        loaded.sections[number].relocations = relocations
         return number
     }
 
     private mutating func load(symbol index: Int) throws -> Int {
         if let known = symbols[index] { return known }
         let symbol = objectSymbols[index]
-        let number = patch.symbols.count
+        let number = loaded.symbols.count
         symbols[index] = number
         let name = symbol.name.isEmpty ? "section" : symbol.name
-        patch.symbols.append(
+        loaded.symbols.append(
             PatchObject.Symbol(name: name, section: nil, type: symbol.type, binding: symbol.binding))
         if symbol.name == "_GLOBAL_OFFSET_TABLE_" {
             externals.append(ExternalSymbol(symbol: number, source: .target(address: 0)))
         } else if let section = symbol.sectionIndex, !belongsToBinary(symbol) {
-            let loaded = try load(section: section)
-            patch.symbols[number].section = loaded
-            patch.symbols[number].value = symbol.value
-            patch.symbols[number].size = symbol.size
+            let placed = try load(section: section)
+            loaded.symbols[number].section = placed
+            loaded.symbols[number].value = symbol.value
+            loaded.symbols[number].size = symbol.size
         } else {
             externals.append(ExternalSymbol(symbol: number, source: try source(symbol)))
         }
@@ -187,7 +188,7 @@ struct MiniBuilder {
             at += 4 + length
         }
         guard !output.isEmpty else { return }
-        patch.sections.append(
+        loaded.sections.append(
             PatchObject.Section(
                 name: ".eh_frame", flags: [.alloc], alignment: 8, contents: output, relocations: kept))
     }
