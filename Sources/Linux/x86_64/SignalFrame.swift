@@ -19,14 +19,17 @@
         private static let floatingPointOffset = 448
 
         /// The space that a frame for this floating-point state takes, in bytes.
-        public static func size(extendedState: [UInt8]) -> Int { floatingPointOffset + extendedState.count + 4 }
+        public static func size(extendedState: [UInt8]) -> Int {
+            floatingPointOffset + (extendedState.isEmpty ? 0 : extendedState.count + 4)
+        }
 
         /// Makes a frame.
         ///
         /// - Parameters:
         ///   - registers: what the thread goes on with; see ``Registers/forReturn``.
         ///   - mask: the signals blocked then.
-        ///   - extendedState: as `PTRACE_GETREGSET` gives it for `NT_X86_XSTATE`.
+        ///   - extendedState: as `PTRACE_GETREGSET` gives it for `NT_X86_XSTATE`; empty resets it, which is right
+        ///     for a frame that only leads to another one.
         ///   - address: where the frame will lie, 64-byte aligned.
         ///   - restorer: code that calls rt_sigreturn.
         public init(
@@ -35,11 +38,11 @@
         ) {
             let allowed = linux_default_extended_state(extendedState.count)
             let state = Array(extendedState.prefix(allowed))
-            bytes = [UInt8](repeating: 0, count: Self.floatingPointOffset + state.count + 4)
+            bytes = [UInt8](repeating: 0, count: Self.size(extendedState: state))
             let raw = registers.raw
             put(restorer.rawValue, at: 0)
-            // UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
-            put(7, at: 8)
+            // UC_FP_XSTATE if there is such state, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
+            put(state.isEmpty ? 6 : 7, at: 8)
             // The alternate stack isn't known from outside: flags that the kernel refuses, and ignores the refusal
             // of, leave it as it is.
             put(0x4000_0000, at: 8 + 24)
@@ -49,8 +52,9 @@
                 raw.cs & 0xffff | (raw.ss & 0xffff) << 48,
             ]
             for (index, value) in general.enumerated() { put(value, at: 48 + index * 8) }
-            put(address.rawValue + UInt64(Self.floatingPointOffset), at: 48 + 184)
             put(mask, at: 8 + 296)
+            if state.isEmpty { return }
+            put(address.rawValue + UInt64(Self.floatingPointOffset), at: 48 + 184)
             putFloatingPoint(state)
         }
 
@@ -117,15 +121,26 @@
             raw.rsp = frame.rawValue + 8
         }
 
+        /// Points the thread at an instruction `syscall` with a call loaded; the `ret` behind it finds the first
+        /// word of `frame`, which leads to rt_sigreturn.
+        public mutating func prepareSystemCall(
+            _ number: SystemCallNumber, _ arguments: [6 of UInt64], gadget: RemoteAddress, frame: RemoteAddress
+        ) {
+            prepareSystemCall(number, arguments)
+            raw.rip = gadget.rawValue
+            raw.rsp = frame.rawValue
+        }
+
         /// At the entry of a system call: makes it another one.
         ///
         /// The instruction behind `syscall` is `ret`, which then finds the frame's first word.
         public mutating func replaceSystemCall(
-            _ number: SystemCallNumber, _ arguments: [6 of UInt64], frame: RemoteAddress
+            _ number: SystemCallNumber, _ arguments: [6 of UInt64], gadget: RemoteAddress, frame: RemoteAddress
         ) {
             prepareSystemCall(number, arguments)
             raw.orig_rax = UInt64(number.rawValue)
             raw.rax = UInt64(bitPattern: -38)
+            raw.rip = gadget.rawValue + 2
             raw.rsp = frame.rawValue
         }
     }
