@@ -38,6 +38,8 @@ struct BorrowedThread: ~Copyable {
     private let extendedState: [UInt8]
     private let frame: RemoteAddress
     private let gadget: SystemCallGadget
+    /// Zeroed room for what is written to the thread's stack, made before the thread was stopped.
+    private var room: [UInt8]
     private var isPrepared = false
     /// Whether it was running, so that it can make calls in passing.
     let isRunning: Bool
@@ -56,19 +58,21 @@ struct BorrowedThread: ~Copyable {
     ) throws(SystemError) -> BorrowedThread? {
         var options: TraceOptions = [.markSystemCalls]
         if suspendingSeccomp { options.insert(.suspendSeccomp) }
+        let room = [UInt8](repeating: 0, count: Int(linkSize) * longestChain + Int(scratchSize) + (20 << 10))
+        var state = [UInt8](repeating: 0, count: 16 << 10)
         let thread = try TracedThread.seize(id, options: options)
         try thread.interrupt()
         guard let isGroupStopped = try stop(thread) else { return nil }
         let registers = try thread.registers()
         guard registers.runs64BitCode, try !isInRestartableSequence(thread, registers, memory) else { return nil }
-        let state = try Tracing.extendedState(id)
+        try Tracing.extendedState(id, into: &state)
         guard let frame = place(state, registers, space),
             let scratch = frame.subtracting(linkSize * UInt64(longestChain) + scratchSize)
         else { return nil }
         let mask = try thread.signalMask()
         return BorrowedThread(
             thread: thread, original: registers, mask: mask, extendedState: state,
-            frame: frame, gadget: gadget,
+            frame: frame, gadget: gadget, room: room,
             isRunning: registers.systemCall < 0 && !suspendingSeccomp && !isGroupStopped, scratch: scratch)
     }
 
@@ -138,18 +142,24 @@ struct BorrowedThread: ~Copyable {
     }
 
     /// The frame that leads back into the thread's own life.
-    private func wayBack() -> [UInt8] {
+    private func wayBack() -> SignalFrame {
         SignalFrame(
             registers: original.forReturn, mask: mask, extendedState: extendedState, address: frame,
-            restorer: gadget.restorer
-        ).bytes
+            restorer: gadget.restorer)
+    }
+
+    /// Writes the way back, and what was put into ``room`` in front of it, to the thread's stack in one go.
+    private mutating func writeRoom(from start: RemoteAddress, _ memory: borrowing RemoteMemory) throws(SystemError) {
+        let offset = Int(frame.rawValue - start.rawValue)
+        wayBack().write(into: &room, at: offset)
+        try memory.write(room, count: offset + SignalFrame.size(extendedState: extendedState), at: start)
     }
 
     // MARK: Calls one by one
 
     /// Makes one system call and answers its value or `-errno`.
     mutating func call(_ call: RemoteCall, _ memory: borrowing RemoteMemory) throws(SystemError) -> Int64 {
-        if !isPrepared { try memory.write(wayBack(), at: frame) }
+        if !isPrepared { try writeRoom(from: frame, memory) }
         var registers = original
         registers.prepareReturn(gadget: gadget.call, frame: frame)
         try thread.setRegisters(registers)
@@ -200,33 +210,34 @@ struct BorrowedThread: ~Copyable {
     /// Gives a running thread a chain of calls and lets it go.
     ///
     /// - Parameter argument: bytes that the calls find at ``scratch``.
-    consuming func pass(
+    mutating func pass(
         _ calls: [RemoteCall], argument: [UInt8] = [], _ memory: borrowing RemoteMemory
     ) throws(SystemError) {
         guard let first = calls.first, calls.count <= Self.longestChain, argument.count <= Int(Self.scratchSize)
         else { throw SystemError(call: "chain", errno: .invalidArgument, object: "thread \(thread.id)") }
         // In memory from low to high: the argument, one link for each call but the first, the way back.
-        var bytes = argument + [UInt8](repeating: 0, count: Int(Self.scratchSize) - argument.count)
-        let links = UInt64(Self.longestChain)
-        bytes += [UInt8](repeating: 0, count: Int(links * Self.linkSize))
+        room.replaceSubrange(0..<argument.count, with: argument)
         var next = frame
-        for (index, call) in calls.dropFirst().enumerated().reversed() {
-            let slot = UInt64(index)
-            guard let at = scratch.adding(Self.scratchSize + slot * Self.linkSize) else { continue }
+        for index in calls.indices.dropFirst().reversed() {
+            let offset = Self.scratchSize + UInt64(index - 1) * Self.linkSize
+            guard let at = scratch.adding(offset) else { continue }
             var registers = original
-            registers.prepareSystemCall(call.number, call.arguments, gadget: gadget.call, frame: next)
-            let link = SignalFrame(
+            registers.prepareSystemCall(
+                calls[index].number, calls[index].arguments, gadget: gadget.call, frame: next)
+            SignalFrame(
                 registers: registers, mask: ~0, extendedState: [], address: at, restorer: gadget.restorer
-            ).bytes
-            let offset = Int(Self.scratchSize + slot * Self.linkSize)
-            bytes.replaceSubrange(offset..<offset + link.count, with: link)
+            ).write(into: &room, at: Int(offset))
             next = at
         }
-        try memory.write(bytes + wayBack(), at: scratch)
+        try writeRoom(from: scratch, memory)
         var registers = original
         registers.prepareSystemCall(first.number, first.arguments, gadget: gadget.call, frame: next)
         try thread.setRegisters(registers)
         try thread.setSignalMask(~0)
+    }
+
+    /// Lets a thread go to which ``pass(_:argument:_:)`` gave a chain.
+    consuming func letGo() throws(SystemError) {
         let thread = thread
         try thread.detach()
     }

@@ -222,19 +222,22 @@ struct ImageInstaller {
     ) throws(SystemError) -> Bool {
         let memory = session.memory
         let observer = RoundObserver(session: session)
-        let create = Self.creating(thread.scratch, knowsExec: true)
-        try thread.pass([create], argument: name, memory.remote)
+        var first = thread
+        let create = Self.creating(first.scratch, knowsExec: true)
+        try first.pass([create], argument: name, memory.remote)
+        try first.letGo()
         guard let fd = try observer.file(named: String(decoding: name.dropLast(), as: UTF8.self)) else {
             // It can't make memory files, or only without the newest flag: found out step by step.
             return try mapStepwise(linked, try again(), name)
         }
         try fill(Int32(fd), linked)
-        let second = try again()
+        var second = try again()
         let calls = Self.mappingCalls(linked, fd) + [Self.closing(fd)]
         guard second.isRunning, calls.count <= 8 else {
             return try mapStepwise(linked, second, name, existing: fd)
         }
         try second.pass(calls, memory.remote)
+        try second.letGo()
         guard try observer.waitForClose(fd) else {
             throw SystemError(call: "mmap", errno: .timedOut, object: "process \(session.process)")
         }
