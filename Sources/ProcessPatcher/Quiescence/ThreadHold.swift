@@ -139,7 +139,8 @@ struct ThreadHold: ~Copyable {
             do throws(SystemError) { try lists[process]?.list.read(into: &ids) } catch {
                 if process == processes.first || !error.isGone { throw PatcherError(error, process) }
             }
-            for id in ids where !known.contains(id) {
+            // A list that changes while it is read may name a thread twice.
+            for id in ids where known.insert(id).inserted {
                 reserve(count + 1)
                 if try attach(id, process) { found += 1 }
             }
@@ -226,7 +227,12 @@ struct ThreadHold: ~Copyable {
     @inline(__always)
     private func ask(_ thread: inout HeldThread) {
         guard thread.phase == .seized else { return }
-        thread.phase = Tracing.interrupt(thread.id).failed ? .ended : .asked
+        thread.phase = .asked
+        if Tracing.interrupt(thread.id).failed {
+            // It has ended; its report is taken so that nothing of it is left.
+            _ = Tracing.poll(thread.id)
+            thread.phase = .ended
+        }
     }
 
     /// Waits for one thread's stop; false if it doesn't come.
@@ -291,12 +297,20 @@ struct ThreadHold: ~Copyable {
 
     /// Whether as many threads exist as we hold.
     @inline(__always)
-    private func isComplete() -> Bool {
+    func isComplete() -> Bool {
         var held = 0
         for index in 0..<count where unsafe threads[index].phase != .ended { held += 1 }
         var existing = 0
         for box in counters.counters { existing += box.counter.count() ?? 0 }
         return existing <= held
+    }
+
+    /// Whether nobody runs: everybody stands still or has ended, and no one is missing.
+    func isStill() -> Bool {
+        for index in 0..<count where unsafe threads[index].phase == .asked || threads[index].phase == .seized {
+            return false
+        }
+        return isComplete()
     }
 
     /// Lets the threads go that were running, then those that were asleep, each with the signal that it was about
@@ -359,9 +373,19 @@ struct ThreadHold: ~Copyable {
         return kept
     }
 
-    /// Notes what the unwinder or the scan found out about a thread.
-    mutating func update(_ index: Int, _ body: (inout HeldThread) -> Void) {
-        // Callers pass an index below ``count``.
-        unsafe body(&threads[index])
+    /// Notes what was found out about a thread; the index is below ``count``.
+    func judge(_ index: Int, _ verdict: HeldThread.Verdict) { unsafe threads[index].verdict = verdict }
+
+    /// Lets one thread run for some nanoseconds, delivering the signal that it was about to take, and stops it again.
+    func nudge(_ index: Int, _ nanoseconds: UInt64) {
+        var thread = unsafe threads[index]
+        guard thread.phase == .stopped, !Tracing.resume(thread.id, delivering: thread.signal).failed else { return }
+        thread.signal = .none
+        thread.phase = .seized
+        let end = MonotonicTime.now.nanoseconds + nanoseconds
+        while MonotonicTime.now.nanoseconds < end { Nap.yield() }
+        ask(&thread)
+        if thread.phase == .asked { _ = wait(&thread) }
+        unsafe threads[index] = thread
     }
 }

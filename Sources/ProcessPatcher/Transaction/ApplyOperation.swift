@@ -11,7 +11,7 @@ struct ApplyOperation {
 
     /// Applies to a process, and with it to all that share its memory.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
+        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(

@@ -34,7 +34,7 @@ struct UndoOperation {
 
     /// Undoes in a process, and with it in all that share its memory; nil if it doesn't carry the patch.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
+        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(
