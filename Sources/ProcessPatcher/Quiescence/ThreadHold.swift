@@ -31,9 +31,9 @@ struct ThreadHold: ~Copyable {
     private var counters: CounterList
     private var lists: [ProcessID: ListBox] = [:]
     private let alarm: StopAlarm
+    private let orphans: Orphans
+    private let patience: UInt64
 
-    /// The longest that a process may be held while a thread doesn't stop, in nanoseconds.
-    private static let patience: UInt64 = 20_000_000
     private static let alarmPeriod: UInt64 = 2_000_000
     /// How often threads are looked at to tell running ones from those that wait for a processor.
     private static let looks = 3
@@ -58,7 +58,11 @@ struct ThreadHold: ~Copyable {
     }
 
     /// Prepares for some processes; nothing is attached yet.
-    init(_ processes: [ProcessID]) throws(PatcherError) {
+    ///
+    /// - Parameters:
+    ///   - patience: the longest that a process may be held while a thread doesn't stop, in nanoseconds.
+    ///   - orphans: takes over whoever can't be let go at the end.
+    init(_ processes: [ProcessID], patience: UInt64, _ orphans: Orphans) throws(PatcherError) {
         let first = processes.first ?? ProcessID(0)
         let alarm = try onProcess(first) { () throws(SystemError) in try StopAlarm() }
         var boxes: [CounterBox] = []
@@ -73,21 +77,19 @@ struct ThreadHold: ~Copyable {
             }
         }
         self.processes = processes
+        self.patience = patience
+        self.orphans = orphans
         self.alarm = alarm
         self.lists = lists
         counters = CounterList(boxes)
         unsafe threads = .allocate(capacity: 64)
     }
 
-    /// Whoever is still attached is let go. One that can't stop now is left to the end of this operating system
-    /// thread, when the kernel detaches it: waiting for it could take for ever.
+    /// Whoever is still attached is let go; those who can't be now become orphans.
     deinit {
-        var left = count
-        for _ in 0..<100 {
-            left = unsafe Self.settle(threads, left)
-            if left == 0 { break }
-            Nap.nanoseconds(200_000)
-        }
+        let left = unsafe Self.settle(threads, count)
+        // The first `left` entries are those still asked to stop.
+        for index in 0..<left { orphans.adopt(unsafe threads[index].id) }
         // HeldThread is plain data: nothing to destroy.
         unsafe threads.deallocate()
     }
@@ -153,6 +155,12 @@ struct ThreadHold: ~Copyable {
         var thread = HeldThread(id, process)
         if let error = result.error {
             if error == .noSuchProcess { return false }
+            if orphans.contains(id) {
+                throw PatcherError(
+                    Finding(
+                        .processUnstoppable, "thread \(id) of process \(process) did not stop",
+                        evidence: ["pid": "\(process)", "tid": "\(id)"]))
+            }
             guard id == process.mainThread, Self.isZombie(id) else {
                 if Self.isZombie(id) { return false }
                 throw Self.refusal(error, id, process)
@@ -272,7 +280,7 @@ struct ThreadHold: ~Copyable {
             }
             let now = MonotonicTime.now.nanoseconds
             if since == 0 { since = now }
-            if now - since > Self.patience {
+            if now - since > patience {
                 guard thread.id == thread.process.mainThread, Self.isZombie(thread.id) else { return false }
                 thread.phase = .zombie
                 return true

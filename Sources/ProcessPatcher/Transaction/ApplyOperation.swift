@@ -64,7 +64,9 @@ struct ApplyOperation {
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
         let result: Committer.Result
         do {
-            result = try Committer(session: session, unit: unit, deadline: deadline).run(commit)
+            result = try Committer(
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+        ).run(commit)
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
             throw error

@@ -21,6 +21,7 @@ struct Committer {
     /// All processes that share its memory, itself included.
     let unit: [ProcessID]
     let deadline: MonotonicTime
+    let orphans: Orphans
 
     /// What became of a plan.
     struct Result {
@@ -43,6 +44,8 @@ struct Committer {
     private static let longestIfRunning: UInt64 = 3_000_000
     private static let manyTries = 200
     private static let triesBeforePersistence = 4
+    /// How long a thread may take to stop at first; a loaded machine needs more.
+    private static let shortestPatience: UInt64 = 20_000_000
     /// A process that seems to sleep is stopped again after this time all the same.
     private static let patience = Duration.seconds(2)
 
@@ -57,7 +60,9 @@ struct Committer {
         var tries = 0
         var delay = Self.shortest
         while true {
-            var hold = try ThreadHold(SharedSpaces.still(unit))
+            _ = orphans.settle(until: min(deadline, MonotonicTime.now.advanced(by: .seconds(1))))
+            let patience = Self.shortestPatience << UInt64(min(tries / 4, 4))
+            var hold = try ThreadHold(SharedSpaces.still(unit), patience: patience, orphans)
             try hold.attach()
             let pause = Pause(
                 memory: session.memory, space: session.space, unwinder: unwinder,

@@ -52,7 +52,9 @@ struct UndoOperation {
         let transaction = UInt64.random(in: 1 ... .max)
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
-        let result = try Committer(session: session, unit: unit, deadline: deadline).run(plan)
+        let result = try Committer(
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+        ).run(plan)
         var outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, tries: result.tries, recovered: recovered)
