@@ -1,5 +1,5 @@
-public import ELF
 import CompressedSections
+public import ELF
 
 /// Reads everything that the ELF room can read from some bytes, each part whether or not the others failed.
 ///
