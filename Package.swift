@@ -66,3 +66,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
+if Context.environment["TSUGITE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "FuzzELF", dependencies: ["ELF", "TestSupport"], path: "Fuzz/ELF", exclude: ["seeds"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
