@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// A room of the house: one target with one job. Arrows go down only; see ARCHITECTURE.md.
+/// A room of the house: one target with one job.
+///
+/// Arrows go down only; see ARCHITECTURE.md.
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -57,9 +59,9 @@ let package = Package(
             swiftSettings: strict),
 
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
-        tests("LivePatchTests", ["LivePatch", "ELF"]),
+        tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
