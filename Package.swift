@@ -47,7 +47,13 @@ let package = Package(
         .target(
             name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
             // Archives, so that the command starts without looking for two more libraries.
-            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
+            // Hidden, so that a shared library that has libz as well never meets these.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a",
+                ])
+            ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
