@@ -3,8 +3,6 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "CLinux.h"

@@ -131,6 +131,24 @@ import Testing
         #expect(try ProcessList.now().contains(ProcessID.current))
     }
 
+    @Test func `asking for code mappings and reading the text agree`() throws {
+        var reader = ProcReader()
+        let text = try reader.mappings(of: ProcessID.current).map(\.area)
+            .filter { $0.isFile && $0.permissions.contains(.execute) }
+        var asked: [MappedArea] = []
+        try reader.forEachCodeMapping(of: .current) {
+            asked.append($0)
+            return true
+        }
+        #expect(asked == text && !asked.isEmpty)
+        var first = 0
+        try reader.forEachCodeMapping(of: .current) { _ in
+            first += 1
+            return false
+        }
+        #expect(first == 1)
+    }
+
     @Test func `a process that has gone is reported as gone`() throws {
         var reader = ProcReader()
         let error = try #require(throws: SystemError.self) { try reader.mappings(of: ProcessID(.max)) }
