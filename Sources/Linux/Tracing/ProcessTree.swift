@@ -80,6 +80,10 @@ struct ProcessTree {
         case .interruptStop:
             if members[thread] == nil { introduce(thread, handler) }
             _ = Tracing.resume(thread)
+        case .event(.exit):
+            let process = ProcessID(thread.rawValue)
+            if members[thread]?.process == process { handler(.ending(process)) }
+            _ = Tracing.resume(thread)
         case .event, .systemCallStop:
             _ = Tracing.resume(thread)
         case .exited, .killed:

@@ -37,6 +37,9 @@ public struct ProcessTreeTracer: Sendable {
     /// What happens to processes that outlive the command itself (daemons of a build system).
     public var leftovers = Leftovers.detach
 
+    /// Whether each process is stopped once more when its program has ended, for ``Event/ending(_:)``.
+    public var stopsAtEnd = false
+
     /// What happens to processes that outlive the command itself.
     public enum Leftovers: Sendable {
         /// They go on, unwatched.
@@ -54,6 +57,9 @@ public struct ProcessTreeTracer: Sendable {
         case exec(ProcessID, parent: ProcessID)
         /// A process made another, which may exec or not.
         case fork(child: ProcessID, parent: ProcessID)
+        /// A process has run its program to the end and stands still until the handler returns: nobody who waits
+        /// for it knows yet, so its files are as it left them. Only with ``stopsAtEnd``.
+        case ending(ProcessID)
         /// A process ended. Its `/proc` entry may be gone already.
         case exit(ProcessID, WaitStatus)
     }
@@ -99,7 +105,9 @@ public struct ProcessTreeTracer: Sendable {
         let id = ThreadID(Int32(truncatingIfNeeded: try result.check("fork", path)))
         let releasing = OwnedDescriptor(adopting: release)
         let failing = OwnedDescriptor(adopting: failure)
-        let seized = Tracing.seize(id, options: [.fork, .vfork, .clone, .exec, .killWhenTracerExits])
+        var options: TraceOptions = [.fork, .vfork, .clone, .exec, .killWhenTracerExits]
+        if stopsAtEnd { options.insert(.exit) }
+        let seized = Tracing.seize(id, options: options)
         if seized.failed {
             _ = linux_kill(id.rawValue, Signal.kill.rawValue)
             _ = Tracing.wait(id)
