@@ -48,11 +48,14 @@ struct `Process tree tracer` {
     @Test func `names the parent of each process, and reports each end`() throws {
         var parents: [ProcessID: ProcessID] = [:]
         var executed: [ProcessID] = []
+        var ending: Set<ProcessID> = []
         var ended: [ProcessID: WaitStatus] = [:]
         var tracer = ProcessTreeTracer(Command("sh", ["-c", "(sh -c 'exit 4'; exit 5); true"]))
         tracer.output = -1
+        tracer.stopsAtEnd = true
         let status = try tracer.run { event in
             switch event {
+            case .ending(let process): ending.insert(process)
             case .fork(let child, let parent): parents[child] = parent
             case .exec(let process, let parent):
                 executed.append(process)
@@ -66,6 +69,7 @@ struct `Process tree tracer` {
         let inner = try #require(parents.first { $0.value == subshell }).key
         #expect(ended[inner] == .exited(code: 4))
         #expect(Set(ended.keys) == Set(parents.keys).union([root]))
+        #expect(ending == Set(ended.keys))
     }
 
     @Test func `threads, vfork and exec from a thread are followed`() throws {
