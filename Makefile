@@ -74,6 +74,7 @@ demo: ## fix a real hole in a real nginx, under load, without a restart
 bench: ## measure pause, wall time, memory and throughput against their limits
 	@scripts/setup build bench
 	@$(MAKE) -s build
+	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
 .PHONY: soak
