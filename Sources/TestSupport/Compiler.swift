@@ -89,3 +89,8 @@ public final class Compiler: Sendable {
         try ByteStorage(reading: try compile(source, flags, name: name))
     }
 }
+
+extension Compiler {
+    /// Reads a file whole.
+    public func read(_ path: String) throws -> ByteStorage { try ByteStorage(reading: path) }
+}
