@@ -13,7 +13,7 @@ CYCLES ?= 100000
 KILLS ?= 10000
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
-SWIFT_FILES = Package.swift Sources Tests $(wildcard Benchmarks/Comparing)
+SWIFT_FILES = Package.swift Sources Tests Benchmarks/Comparing
 
 ## Building
 
@@ -54,9 +54,15 @@ test: ## run every test, whole-system tests included (root sees more of them)
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
 
+	scripts/findings-doc --check
+
 .PHONY: fmt
 fmt: ## lay out all Swift files
 	$(SWIFT) format format --in-place --parallel --recursive $(SWIFT_FILES)
+
+.PHONY: docs
+docs: ## make docs/findings.md from the table of codes
+	scripts/findings-doc
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
