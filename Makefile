@@ -11,9 +11,10 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
-SWIFT_FILES = Package.swift Sources Tests Benchmarks/Comparing
+SWIFT_FILES = Package.swift Sources Tests Benchmarks/Comparing $(wildcard Fuzz)
 
 ## Building
 
@@ -92,6 +93,12 @@ soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for anot
 kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another number)
 	@scripts/setup build test
 	TSUGITE_KILLS=$(KILLS) $(SWIFT) test --filter Kill
+
+.PHONY: fuzz
+fuzz: ## throw mutated files at each parser of outside data, a minute each (SECONDS_EACH=n)
+	@scripts/setup build
+	for parser in $(notdir $(patsubst %/,%,$(wildcard Fuzz/*/))); do \
+	    PATH="$$PATH:$(dir $(SWIFT))" Fuzz/run "$$parser" $(SECONDS_EACH); done
 
 .PHONY: help
 help: ## list the verbs
