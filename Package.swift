@@ -64,6 +64,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
+            swiftSettings: strict),
+
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
