@@ -35,7 +35,9 @@ struct Explainer {
         case .new, .changed, .removed: break
         }
         if isEdited {
-            if name.marks.contains(.part) || name.marks.contains(.cold) { return Manifest.Why("split", [name.base]) }
+            if name.marks.contains(.part) || name.marks.contains(.cold) {
+                return Manifest.Why("split", [name.base])
+            }
             if name.marks.contains(.constprop) || name.marks.contains(.isra) {
                 return Manifest.Why("constant-propagated", [name.base])
             }

@@ -95,7 +95,8 @@ package struct BackStages: Sendable {
         return Result(outcome: outcome, manifest: manifest)
     }
 
-    private func refused(_ failures: [BuildError], _ proven: [(match: TargetMatch, target: ProvenTarget)]) -> Result {
+    private func refused(_ failures: [BuildError], _ proven: [(match: TargetMatch, target: ProvenTarget)]) -> Result
+    {
         Result(outcome: .refused(failures.unique), manifest: manifest([]))
     }
 
@@ -225,7 +226,9 @@ extension BackStages {
     private func reportOf(_ patch: TargetPatch) -> ResolveReport.Target {
         ResolveReport.Target(
             target: patch.input.name,
-            symbols: patch.image.externals.map { "\(patch.image.object.symbols[$0.symbol].name): \($0.source.text)" },
+            symbols: patch.image.externals.map {
+                "\(patch.image.object.symbols[$0.symbol].name): \($0.source.text)"
+            },
             refusals: patch.refusals.map(\.finding))
     }
 
@@ -270,7 +273,8 @@ extension BackStages {
             for entity in patch.closure.includedFunctions(unit: index) {
                 all.append(
                     Manifest.Function(
-                        name: entity.name, unit: unit.name, isReplacement: replaced.contains([index, entity.index]),
+                        name: entity.name, unit: unit.name,
+                        isReplacement: replaced.contains([index, entity.index]),
                         why: explainer.why(entity), difference: differences[entity.index]))
             }
         }

@@ -89,7 +89,9 @@ struct PatchClosure {
     /// Functions of one unit that come with the patch, in the object's order.
     func includedFunctions(unit index: Int) -> [Entity] {
         let model = units[index].post
-        return model.entities.filter { $0.kind == .function && known.contains(piece(unit: index, entity: $0.index)) }
+        return model.entities.filter {
+            $0.kind == .function && known.contains(piece(unit: index, entity: $0.index))
+        }
     }
 
     /// The piece in which an entity travels.
