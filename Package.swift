@@ -74,7 +74,7 @@ let package = Package(
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
-        tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
+        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )
