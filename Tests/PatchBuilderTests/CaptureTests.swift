@@ -7,7 +7,9 @@ import Testing
 private let mainText = "int f(int); int main(void) { return f(1); }\n"
 private let libText = "int f(int x) { return x + 1; }\n"
 
-/// Real builds under the tracer. Needs the right to trace own children, which every user has.
+/// Real builds under the tracer.
+///
+/// Needs the right to trace own children, which every user has.
 @Suite(.serialized) struct CaptureTests {
     @Test func `captures plain make with gcc and leaves the tree as it was`() throws {
         let project = try Project([

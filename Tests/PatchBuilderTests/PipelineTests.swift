@@ -53,7 +53,9 @@ extension Project {
 /// Bytes of the section of one function.
 private func code(_ object: String, _ function: String) throws -> [UInt8] {
     let file = try ELFFile(ByteView(try FileSystem.read(object)))
-    let section = try #require(file.section(named: ".text." + function))
+    // `main` lies in .text.startup.main when it is optimised.
+    let name = file.sections.map(\.name).first { $0.hasPrefix(".text.") && $0.hasSuffix("." + function) }
+    let section = try #require(name.flatMap { file.section(named: $0) })
     return try file.rawContents(of: section).bytes
 }
 
