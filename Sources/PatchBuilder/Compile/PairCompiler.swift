@@ -94,7 +94,8 @@ extension PairCompiler {
     ) throws(BuildError) -> String {
         let output = unitFolder(index) + "/unit.o"
         let place = unitFolder(index) + "/\(side).o"
-        let rewritten = UnitCommand(command: unit.command)
+        let rewritten = UnitCommand(
+            command: unit.command, source: code == .postFailed ? unit.movedTo : nil)
         let arguments = rewritten.object(output, sectioned: sectioned)
         let result: CommandResult
         do throws(SystemError) {
