@@ -271,6 +271,17 @@ private let sourceFix = """
         }
     }
 
+    @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
+        let project = try program("gcc -O1 -I.")
+        let move =
+            "diff --git a/limit.c b/lib/limit.c\nsimilarity index 90%\nrename from limit.c\nrename to lib/limit.c\n--- a/limit.c\n+++ b/lib/limit.c\n@@ -1,2 +1,2 @@\n #include \"config.h\"\n-int limit(int x) { return x > LIMIT ? LIMIT : x; }\n+int limit(int x) { return x > LIMIT ? LIMIT : x - 1; }\n"
+        let remove = "--- a/other.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-int other(int x) { return x; }\n"
+        let state = try project.build(move + remove)
+        #expect(state.units.pairs.map(\.unit) == ["limit.c"])
+        #expect(state.units.notes == ["other.c: removed by the diff; its code stays in running processes"])
+        #expect(!FileFacts.exists(state.build.tree.copy + "/lib"))
+    }
+
     @Test func `compiles again a temporary object, to the very byte`() throws {
         let project = try Project([
             "a.c": "int f(int x) { return x; }\n", "b.c": "int f(int); int main(void) { return f(0); }\n",
