@@ -19,8 +19,8 @@ struct Build: ParsableCommand {
                 --target /usr/sbin/nginx -o CVE-2025-23419.tsp
 
             EXIT STATUS
-              0 the patch was written    4 the diff changes nothing that the targets run
-              6 refused, with reasons    1 failed    64 wrong usage
+              0 the patch is written, 10 the diff changes nothing that the targets run, 13 blocked, with reasons,
+              64 wrong usage, 70 internal error
             """)
 
     @Option(help: ArgumentHelp("Source tree without the fix.", valueName: "folder"))
@@ -54,8 +54,7 @@ struct Build: ParsableCommand {
     var redo: BuildStage?
     @Option(name: .shortAndLong, help: "How many compiles run side by side.")
     var jobs: Int = Machine.usableProcessors
-    @Flag(help: "Print the result as JSON (schema tsugite.build/1).")
-    var json = false
+    @OptionGroup var printing: OutputOptions
     @Flag(name: .shortAndLong, help: "Show no progress.")
     var quiet = false
 
@@ -66,16 +65,16 @@ struct Build: ParsableCommand {
     }
 
     func run() throws {
-        let progress = BuildProgressLine(isQuiet: quiet || json)
+        let progress = BuildProgressLine(isQuiet: quiet || printing.json)
         let report: BuildVerdict
         do throws(BuildError) {
             report = try build(progress)
         } catch {
-            report = BuildVerdict(findings: [error.finding], isRefusal: error.isRefusal)
+            report = BuildVerdict(findings: [error.finding])
         }
         progress.finish()
-        if json { Output.json(report) } else { report.print() }
-        guard report.status == .done else { throw report.status.exit }
+        if printing.json { try Printer.json(report) } else { report.print() }
+        if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
     }
 
     private func build(_ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {
@@ -94,7 +93,7 @@ struct Build: ParsableCommand {
         }
         switch result.outcome {
         case .nothingToDo: return BuildVerdict(nothingToDo: result.manifest)
-        case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding), isRefusal: true)
+        case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding))
         case .patch(let patch): return try write(patch, to: path, result.manifest)
         }
     }

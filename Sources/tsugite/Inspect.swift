@@ -1,5 +1,4 @@
 import ArgumentParser
-import Findings
 import Linux
 import LivePatch
 
@@ -14,24 +13,20 @@ struct Inspect: ParsableCommand {
               tsugite inspect CVE-2025-23419.tsp --diff
 
             EXIT STATUS
-              0 shown    1 not a usable patch file    64 wrong usage
+              0 shown, 13 not a usable patch file, 64 wrong usage, 70 not readable
             """)
 
     @Argument(help: ArgumentHelp("The patch file.", valueName: "file"))
     var file: String
-    @Flag(help: "Print as JSON (schema tsugite.inspect/1).")
-    var json = false
+    @OptionGroup var printing: OutputOptions
     @Flag(help: "Print the source diff too.")
     var diff = false
 
     func run() throws {
-        do {
+        try reportingErrors(json: printing.json) {
             let patch = try PatchFile(ByteStorage(reading: file, limit: LivePatch.Limits.fileSize))
             let report = InspectReport(patch, includesDiff: diff)
-            if json { Output.json(report) } else { Output.result(report.text) }
-        } catch let error as any DiagnosableError {
-            if json { Output.json(error.finding) } else { Output.note("tsugite: \(error.finding.description)") }
-            throw ExitStatus.failed.exit
+            if printing.json { try Printer.json(report) } else { Printer.out(report.text) }
         }
     }
 }
