@@ -135,11 +135,11 @@ private let sourceFix = """
         let project = try program()
         let first = try project.build(sourceFix)
         let object = try #require(first.units.pairs.first?.post)
-        let made = try FileFacts.of(object).identity
+        let made = try FileFacts.of(object).modified
         #expect(try project.build(sourceFix).units == first.units)
-        #expect(try FileFacts.of(object).identity == made)
+        #expect(try FileFacts.of(object).modified == made)
         _ = try project.build(sourceFix, from: .compileTwice)
-        #expect(try FileFacts.of(object).identity != made)
+        #expect(try FileFacts.of(object).modified != made)
         for stage in [BuildStage.stabilise, .compileTwice] {
             #expect(try FileSystem.readText(first.store.path(of: stage)).hasPrefix("{\n  \"key\""))
         }
@@ -269,6 +269,17 @@ private let sourceFix = """
         guard let result = try? Command("/bin/sh", ["-c", command]).run(), result.succeeded else {
             throw BuildError(.workFolder, "no copy")
         }
+    }
+
+    @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
+        let project = try program("gcc -O1 -I.")
+        let move =
+            "diff --git a/limit.c b/lib/limit.c\nsimilarity index 90%\nrename from limit.c\nrename to lib/limit.c\n--- a/limit.c\n+++ b/lib/limit.c\n@@ -1,2 +1,2 @@\n #include \"config.h\"\n-int limit(int x) { return x > LIMIT ? LIMIT : x; }\n+int limit(int x) { return x > LIMIT ? LIMIT : x - 1; }\n"
+        let remove = "--- a/other.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-int other(int x) { return x; }\n"
+        let state = try project.build(move + remove)
+        #expect(state.units.pairs.map(\.unit) == ["limit.c"])
+        #expect(state.units.notes == ["other.c: removed by the diff; its code stays in running processes"])
+        #expect(!FileFacts.exists(state.build.tree.copy + "/lib"))
     }
 
     @Test func `compiles again a temporary object, to the very byte`() throws {

@@ -30,7 +30,7 @@ struct ReachVerdict {
                     evidence: ["file": file.path, "generated file": made])
             }
         }
-        if reach.units.isEmpty { throw nothing(reach.unreached) }
+        if reach.units.isEmpty, reach.removed.isEmpty { throw nothing(reach.unreached) }
         return notes(reach)
     }
 
@@ -76,7 +76,7 @@ struct ReachVerdict {
     }
 
     private func notes(_ reach: DiffReach.Result) -> [String] {
-        var notes: [String] = []
+        var notes = reach.removed.map { "\($0): removed by the diff; its code stays in running processes" }
         for file in reach.unreached {
             switch file.role {
             case .document, .test: continue
