@@ -46,6 +46,9 @@ struct TwoBuilds {
             pairs.append((source.name, pre, post))
         }
         self.pairs = pairs
+        // Something behind the last function, as in programs of any size.
+        objects.append(
+            try Self.compile(compiler, "tail.c", "int tail(int x) { return x * 9; }", flags + ["-c"], "original"))
         rebuilt = compiler.path("rebuilt")
         let libraries = link.filter { $0.hasPrefix("-l") }
         _ = try compiler.run(

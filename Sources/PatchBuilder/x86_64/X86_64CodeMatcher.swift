@@ -42,7 +42,7 @@ struct X86_64CodeMatcher {
             guard let other = X86_64InstructionSet.decode(linked, at: right) else {
                 throw mismatch("not an instruction")
             }
-            if other.isPadding, !one.isPadding {
+            if other.isPadding, !one.isPadding, !isDescriptorCall {
                 right += other.length
                 continue
             }
@@ -55,6 +55,12 @@ struct X86_64CodeMatcher {
         positions[range.count] = right
         try checkBranches()
         return CodeMatch(address: address, size: right, references: solved)
+    }
+
+    /// Whether a call through a TLS descriptor comes next, which the linker may have made a no-operation.
+    private var isDescriptorCall: Bool {
+        next < references.endIndex && references[next].offset == left
+            && references[next].type == X86_64Relocation.tlsdescCall.rawValue
     }
 
     /// Steps over a filler; equal ones on both sides step together.
