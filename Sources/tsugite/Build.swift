@@ -19,8 +19,8 @@ struct Build: ParsableCommand {
                 --target /usr/sbin/nginx -o CVE-2025-23419.tsp
 
             EXIT STATUS
-              0 the patch is written, 10 the diff changes nothing that the targets run, 13 blocked, with reasons,
-              64 wrong usage, 70 internal error
+              0 the patch was written    10 the diff changes nothing that the targets run
+              13 refused, with reasons   64 wrong usage    70 internal error
             """)
 
     @Option(help: ArgumentHelp("Source tree without the fix.", valueName: "folder"))
@@ -54,7 +54,8 @@ struct Build: ParsableCommand {
     var redo: BuildStage?
     @Option(name: .shortAndLong, help: "How many compiles run side by side.")
     var jobs: Int = Machine.usableProcessors
-    @OptionGroup var printing: OutputOptions
+    @Flag(help: "Print the result as JSON (schema tsugite.build/1).")
+    var json = false
     @Flag(name: .shortAndLong, help: "Show no progress.")
     var quiet = false
 
@@ -65,7 +66,7 @@ struct Build: ParsableCommand {
     }
 
     func run() throws {
-        let progress = BuildProgressLine(isQuiet: quiet || printing.json)
+        let progress = BuildProgressLine(isQuiet: quiet || json)
         let report: BuildVerdict
         do throws(BuildError) {
             report = try build(progress)
@@ -73,8 +74,8 @@ struct Build: ParsableCommand {
             report = BuildVerdict(findings: [error.finding])
         }
         progress.finish()
-        if printing.json { try Printer.json(report) } else { report.print() }
-        if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
+        if json { Output.json(report) } else { report.print() }
+        guard report.status == .done else { throw report.status.exit }
     }
 
     private func build(_ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {

@@ -10,7 +10,7 @@ final class BuildProgressLine: Sendable {
 
     init(isQuiet: Bool) {
         self.isQuiet = isQuiet
-        isTerminal = isatty(STDERR_FILENO) == 1
+        isTerminal = Output.isTerminal
     }
 
     /// Shows one step.
@@ -21,9 +21,9 @@ final class BuildProgressLine: Sendable {
             if isTerminal {
                 let share = step.fraction.map { " \(Int($0 * 100)) %" } ?? ""
                 let text = "[\(number)/\(BuildStage.allCases.count)] \(step.stage.rawValue): \(step.detail)\(share)"
-                Printer.progress(String(text.prefix(width)))
+                Output.line(String(text.prefix(width)))
             } else if last != step.stage {
-                Printer.error("[\(number)/\(BuildStage.allCases.count)] \(step.stage.rawValue): \(step.detail)")
+                Output.note("[\(number)/\(BuildStage.allCases.count)] \(step.stage.rawValue): \(step.detail)")
             }
             last = step.stage
         }
@@ -31,7 +31,7 @@ final class BuildProgressLine: Sendable {
 
     /// Wipes the line.
     func finish() {
-        if !isQuiet { Printer.progress("") }
+        if !isQuiet, isTerminal { Output.line("") }
     }
 
     private var width: Int {

@@ -5,7 +5,7 @@ import LivePatch
 struct BuildVerdict: Encodable {
     /// Name of the JSON form.
     var schema = "tsugite.build/1"
-    /// `done`, `nothing-to-do`, `blocked` or `internal`; see docs/exit-codes.md.
+    /// `built`, `nothing-to-do` or `blocked`.
     var outcome: String
     /// The file that was written.
     var file: String?
@@ -20,7 +20,7 @@ struct BuildVerdict: Encodable {
 
     /// A patch was written.
     init(file: String, id: Digest, size: Int, _ manifest: Manifest) {
-        outcome = "done"
+        outcome = "built"
         self.file = file
         self.id = id.description
         self.size = size
@@ -35,33 +35,27 @@ struct BuildVerdict: Encodable {
 
     /// No patch.
     init(findings: [Finding]) {
-        let isNothing = findings.allSatisfy { $0.code == .nothingToDo }
-        let isInternal = findings.contains { ExitStatus.of($0) == ExitStatus.internal }
-        outcome = isNothing ? "nothing-to-do" : isInternal ? "internal" : "blocked"
+        outcome = findings.allSatisfy { $0.code == .nothingToDo } ? "nothing-to-do" : "blocked"
         self.findings = findings
     }
 
-    /// How the command ends.
-    var exitStatus: Int32 {
-        switch outcome {
-        case "done": 0
-        case "nothing-to-do": 10
-        case "internal": ExitStatus.internal
-        default: ExitStatus.blocked
-        }
+    /// For the exit code.
+    var status: ExitStatus {
+        if outcome == "built" { return .done }
+        return findings.map { ExitStatus($0) }.first { $0 != .nothingToDo } ?? .nothingToDo
     }
 
     /// Prints the text form.
     func print() {
-        if let manifest, outcome == "done" {
-            for target in manifest.targets { Printer.out(ManifestText.target(target)) }
-            for note in manifest.notes { Printer.out("note: \(note)") }
-            Printer.out("wrote \(file ?? ""): \(size ?? 0) bytes, id \(id?.prefix(12) ?? "")")
-            Printer.out("next: tsugite inspect \(file ?? ""), then tsugite apply \(file ?? "")")
+        if let manifest, outcome == "built" {
+            for target in manifest.targets { Output.result(ManifestText.target(target)) }
+            for note in manifest.notes { Output.result("note: \(note)") }
+            Output.result("wrote \(file ?? ""): \(size ?? 0) bytes, id \(id?.prefix(12) ?? "")")
+            Output.result("next: tsugite inspect \(file ?? ""), then tsugite apply \(file ?? "")")
         } else if findings.isEmpty {
-            Printer.out("nothing to do: the diff changes nothing that the targets run")
+            Output.result("nothing to do: the diff changes nothing that the targets run")
         } else {
-            for finding in findings { Printer.error("tsugite: \(finding.description)") }
+            for finding in findings { Output.note("tsugite: \(finding.description)") }
         }
     }
 }

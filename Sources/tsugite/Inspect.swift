@@ -1,4 +1,5 @@
 import ArgumentParser
+import Findings
 import Linux
 import LivePatch
 
@@ -13,20 +14,21 @@ struct Inspect: ParsableCommand {
               tsugite inspect CVE-2025-23419.tsp --diff
 
             EXIT STATUS
-              0 shown, 13 not a usable patch file, 64 wrong usage, 70 not readable
+              0 shown    13 not a usable patch file    64 wrong usage
             """)
 
     @Argument(help: ArgumentHelp("The patch file.", valueName: "file"))
     var file: String
-    @OptionGroup var printing: OutputOptions
+    @Flag(help: "Print as JSON (schema tsugite.inspect/1).")
+    var json = false
     @Flag(help: "Print the source diff too.")
     var diff = false
 
     func run() throws {
-        try reportingErrors(json: printing.json) {
+        try reportingErrors(json: json) {
             let patch = try PatchFile(ByteStorage(reading: file, limit: LivePatch.Limits.fileSize))
             let report = InspectReport(patch, includesDiff: diff)
-            if printing.json { try Printer.json(report) } else { Printer.out(report.text) }
+            if json { Output.json(report) } else { Output.result(report.text) }
         }
     }
 }
