@@ -116,6 +116,20 @@ import Testing
         #expect(declared == ["second": .init("declaration", ["w.c:1"])])
     }
 
+    @Test func `calls a moved field a change of declaration, even where functions were edited too`() throws {
+        let pre = """
+            struct item { int a; int b; };
+            int edited(struct item *i) { return i->a; }
+            int reader(struct item *i) { return i->b + 3; }
+            """
+        var known = edits(pre, .init(preStart: 1, preCount: 1, postStart: 1, postCount: 1))
+        known.functions["w.c"] = ["edited"]
+        let post = pre.replacing("int a; int b;", with: "int a; int c; int b;").replacing(
+            "i->a;", with: "i->a + i->c;")
+        #expect(
+            try why(pre, post, known) == ["edited": .init("edited"), "reader": .init("declaration", ["w.c:1"])])
+    }
+
     @Test func `shows the first changed instruction of both sides`() throws {
         let builds = try TwoBuilds(
             [.init("main.c", SimpleChange.source("1"), SimpleChange.source("77"))], ["-O1", "-fPIE"])

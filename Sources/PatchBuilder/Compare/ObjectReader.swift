@@ -64,7 +64,7 @@ struct ObjectReader {
             model.sections.append(
                 ObjectSection(
                     index: section.index, name: section.name, type: section.type, flags: section.flags,
-                    alignment: max(section.alignment, 1), entrySize: Int(clamping: section.entrySize),
+                    alignment: max(section.alignment, 1), entrySize: Int(min(section.entrySize, 1 << 20)),
                     size: Int(section.size),
                     contents: section.type == .nobits ? [] : try file.rawContents(of: section).bytes))
         }

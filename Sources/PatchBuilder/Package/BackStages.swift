@@ -244,7 +244,30 @@ extension BackStages {
                 .init(name: BuildPath.name($0.path), version: $0.version, digest: $0.digest)
             },
             targets: patches.filter { !$0.input.units.isEmpty }.map { target($0, edits) },
-            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique)
+            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique + layoutNotes(edits, patches))
+    }
+
+    /// Functions that differ in offsets only hint at a type whose layout changed.
+    private func layoutNotes(_ edits: DiffFunctions, _ patches: [TargetPatch]) -> [String] {
+        var names: [String] = []
+        var places: [String] = []
+        for patch in patches {
+            for unit in patch.input.units {
+                guard let pair = pairs.pairs.first(where: { $0.unit == unit.name }) else { continue }
+                let visible = edits.visible(in: pair).declarations
+                let explainer = Explainer(unit: unit, pair: pair, diff: edits)
+                guard !visible.isEmpty else { continue }
+                let moved = unit.comparison.functions.filter(explainer.isSameButForNumbers)
+                if !moved.isEmpty { places += visible }
+                names += moved.map(\.name)
+            }
+        }
+        guard !names.isEmpty else { return [] }
+        return [
+            "\(names.unique.joined(separator: ", ")): only offsets or constants differ. If the edit at "
+                + "\(places.unique.joined(separator: ", ")) moves a type's fields, objects made before the patch "
+                + "keep their old layout: don't apply."
+        ]
     }
 
     private func target(_ patch: TargetPatch, _ edits: DiffFunctions) -> Manifest.Target {

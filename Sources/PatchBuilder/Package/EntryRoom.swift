@@ -33,7 +33,7 @@ struct EntryRoom {
         }
         let needed = Self.entrySkip(code) + Self.jumpLength
         guard code.count < needed else { return .success(code) }
-        let end = address + size
+        let end = address &+ size
         let next = starts.first { $0 >= end } ?? .max
         let gap = filler(at: end, room: min(next - end, 64))
         guard code.count + gap.count >= needed else {
@@ -89,7 +89,7 @@ struct InboundBranches {
                     if address > low, address < high,
                         taken.contains(where: { $0.lowerBound < address && address < $0.upperBound })
                     {
-                        found.append((function.address + UInt64(at), address))
+                        found.append((function.address &+ UInt64(at), address))
                     }
                 }
                 at += instruction.length

@@ -134,11 +134,11 @@ extension TargetAssembler {
     /// Code that jumps into bytes that a trampoline takes.
     private func inboundBranches(_ target: ProvenTarget, _ map: LinkMap) -> [BuildError] {
         let taken = image.functions.map { function in
-            let start = function.address + UInt64(function.entrySkip)
-            return start..<start + UInt64(EntryRoom.jumpLength)
+            let start = function.address &+ UInt64(function.entrySkip)
+            return Range(from: start, count: UInt64(EntryRoom.jumpLength))
         }
-        var dead = image.functions.map { $0.address..<$0.address + UInt64($0.original.count) }
-        dead += image.functions.flatMap(\.parts).map { $0.address..<$0.address + UInt64($0.original.count) }
+        var dead = image.functions.map { Range(from: $0.address, count: UInt64($0.original.count)) }
+        dead += image.functions.flatMap(\.parts).map { Range(from: $0.address, count: UInt64($0.original.count)) }
         let functions = map.functions().compactMap { entry -> LinkMap.Entry? in
             guard let address = target.translate(entry.address) else { return nil }
             var moved = entry
@@ -148,7 +148,7 @@ extension TargetAssembler {
         return InboundBranches.find(in: target.shipped, functions: functions, into: taken, dead: dead).map {
             branch in
             let name =
-                image.functions.first { $0.address <= branch.to && branch.to < $0.address + $0.size }?.name ?? ""
+                image.functions.first { $0.address <= branch.to && branch.to - $0.address < $0.size }?.name ?? ""
             let source = functions.last { $0.address <= branch.from }?.name ?? hex(branch.from)
             return BuildError(
                 .functionEntered, "\(source) jumps into the first bytes of \(name)",

@@ -10,11 +10,11 @@ struct FrameIndex {
     let functions: [(address: UInt64, size: UInt64)]
 
     init(_ file: ELFFile) throws(ELFError) {
-        guard let tables = try file.unwindTables(), let index = tables.index, index.count >= 12 else {
+        guard let tables = try file.unwindTables(), let index = tables.index, index.length >= 12 else {
             functions = []
             return
         }
-        let header = try file.contents(atAddress: index.lowerBound, count: UInt64(index.count))
+        let header = try file.contents(atAddress: index.lowerBound, count: index.length)
         // Count as udata4, entries as sdata4 relative to the header: what every linker writes.
         guard try header.load(2, as: UInt8.self) == 0x03, try header.load(3, as: UInt8.self) == 0x3b else {
             functions = []

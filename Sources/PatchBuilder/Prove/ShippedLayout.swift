@@ -111,7 +111,7 @@ struct ShippedLayoutSearch {
         pairShapes()
         var layout = ShippedLayout(functionCount: old.count)
         layout.sections = rebuilt.sections.filter { $0.flags.contains(.alloc) && $0.size > 0 }
-            .map { $0.address..<$0.address &+ $0.size }
+            .map { Range(from: $0.address, count: $0.size) }
         for (index, pair) in pairs.enumerated() {
             if let pair { layout.functions[old[index].address] = new[pair].address }
         }
