@@ -271,6 +271,30 @@ private let sourceFix = """
         }
     }
 
+    @Test func `takes the flavour that looks like the target, and follows copies of sources`() throws {
+        let project = try Project([
+            "f.c": "#include \"f.h\"\nint f(int x) { return x + ADD; }\n", "f.h": "#define ADD 1\n",
+            "main.c": "int f(int); int main(int c, char **v) { return f(c); }\n",
+        ])
+        // Two flavours of one name, each built in a folder with copies, the target's first.
+        let build = "for o in -O2 -O0; do mkdir b$o; cp *.c *.h b$o; (cd b$o; gcc $o -o prog main.c f.c); done"
+        try project.shell(
+            build + "; strip -o ../shipped -R .note.gnu.build-id ./b-O2/prog; cp ../shipped ../prog; rm -r ./b-*")
+        let source =
+            "--- a/f.c\n+++ b/f.c\n@@ -1,2 +1,2 @@\n #include \"f.h\"\n-int f(int x) { return x + ADD; }\n+int f(int x) { return x - ADD; }\n"
+        let header = "--- a/f.h\n+++ b/f.h\n@@ -1 +1 @@\n-#define ADD 1\n+#define ADD 2\n"
+        for diff in [source, header] {
+            let request = project.request(
+                build, patches: [try project.beside("fix.diff", diff)], targets: [project.source + "/../prog"])
+            let state = try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state }
+            #expect(state.build.links[state.targets[0].link].output.hasSuffix("/b-O2/prog"))
+            #expect(state.units.pairs.map(\.unit) == ["b-O2/f.c"])
+            let pair = try #require(state.units.pairs.first)
+            #expect(try code(pair.pre, "f") != code(pair.post, "f"))
+            #expect(state.units.notes.isEmpty)
+        }
+    }
+
     @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
         let project = try program("gcc -O1 -I.")
         let move =
