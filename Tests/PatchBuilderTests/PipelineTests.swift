@@ -131,6 +131,18 @@ private let sourceFix = """
         #expect(!started.withLock { $0 }.contains("copying the tree"))
     }
 
+    @Test func `two runs for one tree take turns, and build it once`() throws {
+        let project = try program()
+        let command = "make && echo built >> ../work/count"
+        let patch = try project.beside("fix.diff", sourceFix)
+        let request = project.request(command, patches: [patch], targets: [project.shipped])
+        let pairs = try Parallel.map(3, jobs: 3) { _ throws(BuildError) in
+            try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state.units.pairs.count }
+        }
+        #expect(pairs == [1, 1, 1])
+        #expect(try FileSystem.readText(project.work + "/count") == "built\n")
+    }
+
     @Test func `a result is kept until it is asked to be made again`() throws {
         let project = try program()
         let first = try project.build(sourceFix)

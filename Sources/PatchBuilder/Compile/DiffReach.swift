@@ -6,7 +6,6 @@
 // build. An edited `.c` counts as included if any file of the tree names it behind `#include`.
 
 import Findings
-import FoundationEssentials
 import Linux
 
 struct DiffReach {
