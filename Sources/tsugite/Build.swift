@@ -19,8 +19,8 @@ struct Build: ParsableCommand {
                 --target /usr/sbin/nginx -o CVE-2025-23419.tsp
 
             EXIT STATUS
-              0 the patch was written    4 the diff changes nothing that the targets run
-              6 refused, with reasons    1 failed    64 wrong usage
+              0 the patch was written    10 the diff changes nothing that the targets run
+              13 refused, with reasons   64 wrong usage    70 internal error
             """)
 
     @Option(help: ArgumentHelp("Source tree without the fix.", valueName: "folder"))
@@ -71,7 +71,7 @@ struct Build: ParsableCommand {
         do throws(BuildError) {
             report = try build(progress)
         } catch {
-            report = BuildVerdict(findings: [error.finding], isRefusal: error.isRefusal)
+            report = BuildVerdict(findings: [error.finding])
         }
         progress.finish()
         if json { Output.json(report) } else { report.print() }
@@ -94,7 +94,7 @@ struct Build: ParsableCommand {
         }
         switch result.outcome {
         case .nothingToDo: return BuildVerdict(nothingToDo: result.manifest)
-        case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding), isRefusal: true)
+        case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding))
         case .patch(let patch): return try write(patch, to: path, result.manifest)
         }
     }

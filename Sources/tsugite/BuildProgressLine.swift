@@ -21,7 +21,7 @@ final class BuildProgressLine: Sendable {
             if isTerminal {
                 let share = step.fraction.map { " \(Int($0 * 100)) %" } ?? ""
                 let text = "[\(number)/\(BuildStage.allCases.count)] \(step.stage.rawValue): \(step.detail)\(share)"
-                write("\r\u{1b}[K" + String(text.prefix(width)))
+                Output.line(String(text.prefix(width)))
             } else if last != step.stage {
                 Output.note("[\(number)/\(BuildStage.allCases.count)] \(step.stage.rawValue): \(step.detail)")
             }
@@ -31,7 +31,7 @@ final class BuildProgressLine: Sendable {
 
     /// Wipes the line.
     func finish() {
-        if !isQuiet, isTerminal { write("\r\u{1b}[K") }
+        if !isQuiet, isTerminal { Output.line("") }
     }
 
     private var width: Int {
@@ -39,10 +39,5 @@ final class BuildProgressLine: Sendable {
         // `size` is a local of the type that this request fills.
         guard unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 79 }
         return Int(size.ws_col) - 1
-    }
-
-    private func write(_ text: String) {
-        // The string's own bytes; nobody can be told if this fails.
-        _ = unsafe text.withCString { unsafe Glibc.write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

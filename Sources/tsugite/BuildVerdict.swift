@@ -5,7 +5,7 @@ import LivePatch
 struct BuildVerdict: Encodable {
     /// Name of the JSON form.
     var schema = "tsugite.build/1"
-    /// `built`, `nothing-to-do`, `refused` or `failed`.
+    /// `built`, `nothing-to-do` or `blocked`.
     var outcome: String
     /// The file that was written.
     var file: String?
@@ -34,20 +34,15 @@ struct BuildVerdict: Encodable {
     }
 
     /// No patch.
-    init(findings: [Finding], isRefusal: Bool) {
-        let isNothing = findings.allSatisfy { $0.code == .nothingToDo }
-        outcome = isNothing ? "nothing-to-do" : isRefusal ? "refused" : "failed"
+    init(findings: [Finding]) {
+        outcome = findings.allSatisfy { $0.code == .nothingToDo } ? "nothing-to-do" : "blocked"
         self.findings = findings
     }
 
     /// For the exit code.
     var status: ExitStatus {
-        switch outcome {
-        case "built": .done
-        case "nothing-to-do": .nothingToDo
-        case "refused": .blocked
-        default: .failed
-        }
+        if outcome == "built" { return .done }
+        return findings.map { ExitStatus($0) }.first { $0 != .nothingToDo } ?? .nothingToDo
     }
 
     /// Prints the text form.

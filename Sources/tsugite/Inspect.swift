@@ -14,7 +14,7 @@ struct Inspect: ParsableCommand {
               tsugite inspect CVE-2025-23419.tsp --diff
 
             EXIT STATUS
-              0 shown    1 not a usable patch file    64 wrong usage
+              0 shown    13 not a usable patch file    64 wrong usage
             """)
 
     @Argument(help: ArgumentHelp("The patch file.", valueName: "file"))
@@ -25,13 +25,10 @@ struct Inspect: ParsableCommand {
     var diff = false
 
     func run() throws {
-        do {
+        try reportingErrors(json: json) {
             let patch = try PatchFile(ByteStorage(reading: file, limit: LivePatch.Limits.fileSize))
             let report = InspectReport(patch, includesDiff: diff)
             if json { Output.json(report) } else { Output.result(report.text) }
-        } catch let error as any DiagnosableError {
-            if json { Output.json(error.finding) } else { Output.note("tsugite: \(error.finding.description)") }
-            throw ExitStatus.failed.exit
         }
     }
 }

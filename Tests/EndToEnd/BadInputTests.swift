@@ -50,9 +50,9 @@ import Testing
         }
     }
 
-    @Test func `a patch file that isn't there is an internal error with the path`() throws {
+    @Test func `a patch file that isn't there is blocked, with the path`() throws {
         let result = try TsugiteCommand.run(["apply", "/nonexistent/fix.tsp"])
-        #expect(exitCode(result) == 70)
+        #expect(exitCode(result) == 13)
         #expect(result.errorText.contains("/nonexistent/fix.tsp"))
     }
 

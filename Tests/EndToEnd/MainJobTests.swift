@@ -71,6 +71,7 @@ struct `The main job` {
 
     @Test func `gives the same bytes when built again`() throws {
         let shop = try Workshop(Counter.files)
+        for folder in ["one", "two"] { try FileSystem.makeDirectory(shop.path(folder)) }
         try shop.make()
         #expect(exitCode(try shop.build(Counter.diff(7), target: "counter", output: "one/fix.tsp")) == 0)
         #expect(

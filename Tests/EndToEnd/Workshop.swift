@@ -14,7 +14,7 @@ final class Workshop {
 
     init(_ files: [String: String]) throws {
         directory = try TemporaryDirectory(prefix: "tsugite-end")
-        for (path, text) in files { try write("tree/" + path, text) }
+        for (path, text) in files { try write("tree/" + path, text.hasSuffix("\n") ? text : text + "\n") }
     }
 
     deinit {
