@@ -179,4 +179,68 @@ import Testing
             patch.targets[0].externals.first { patch.object.symbols[$0.symbol].name == "helper" })
         #expect(helper.source == .target(address: try #require(map.entries(named: "helper").first?.address)))
     }
+
+    @Test func `finds static functions by their code where the link dropped their names`() throws {
+        func text(_ n: Int) -> String {
+            """
+            #include <stdio.h>
+            static int count; static int other;
+            __attribute__((noinline)) static int helper(int x) { count += x; other -= x; printf("%d\\n", x); return count * \(n); }
+            int work(int x) { return helper(x) + helper(x + 1); }
+            int rest(void) { return count + other; }
+            """
+        }
+        let builds = try TwoBuilds(
+            [.init("w.c", text(3), text(5)), .init("m.c", Self.main)], link: ["-pie", "-Wl,-x"])
+        #expect(try LinkMap(TwoBuilds.open(builds.rebuilt)).entries(named: "helper").isEmpty)
+        let patch = try builds.patch()
+        #expect(patch.targets[0].functions.map(\.name) == ["helper"])
+        let found = patch.targets[0].externals.filter {
+            ["count", "other"].contains(patch.object.symbols[$0.symbol].name)
+        }
+        #expect(found.count == 2)
+    }
+
+    @Test func `refuses to cut a function out of a section that it shares`() throws {
+        func text(_ n: Int) -> String {
+            """
+            #define PLACE __attribute__((noinline, section("shared_code")))
+            PLACE static int helper(int x) { return x * 9; }
+            PLACE int work(int x) { return helper(x) + \(n); }
+            """
+        }
+        let refusals = try TwoBuilds([.init("w.c", text(1), text(2)), .init("m.c", Self.main)]).refusals()
+        #expect(refusals.map(\.finding.code) == [.objectUnsupported])
+    }
+
+    @Test func `patches inline functions of C++ once, with their exception tables`() throws {
+        func header(_ n: Int) -> String {
+            """
+            #include <stdexcept>
+            #include <string>
+            struct Box { int value; __attribute__((noinline)) int read(int x) const; };
+            inline int Box::read(int x) const { try { if (x > value) throw std::runtime_error("big"); return value + \(n); }
+              catch (const std::exception &e) { return (int)std::string(e.what()).size(); } }
+            """
+        }
+        func unit(_ name: String, _ n: Int) -> String {
+            header(n) + "int \(name)(int x) { Box b{x * 2}; return b.read(x); }\n"
+        }
+        let main = "int one(int); int two(int); int main(int c, char **) { return one(c) + two(c); }"
+        let builds = try TwoBuilds(
+            [
+                .init("one.cpp", unit("one", 1), unit("one", 2)), .init("two.cpp", unit("two", 1), unit("two", 2)),
+                .init("m.cpp", main),
+            ],
+            ["-O2", "-fPIE", "-fno-ipa-sra"], driver: .gxx)
+        let patch = try builds.patch()
+        #expect(patch.targets[0].functions.map(\.name) == ["_ZNK3Box4readEi"])
+        #expect(patch.object.sections.contains { $0.name.hasPrefix(".gcc_except_table") })
+        let frames = patch.object.sections.filter { $0.name == ".eh_frame" }
+        #expect(frames.count == 1)
+        let names = frames[0].relocations.map { patch.object.symbols[$0.symbol].name }
+        #expect(
+            names.contains { $0.hasPrefix(".gcc_except_table") }
+                && names.contains { $0.contains("__gxx_personality_v0") })
+    }
 }

@@ -60,6 +60,7 @@ struct ObjectReader {
                 throw ELFError(.unsupported, at: section.offset, "section \(section.name): \(section.size) bytes")
             }
             modelled[section.index] = model.sections.count
+            if section.name.hasPrefix(".gcc_except_table") { model.hasExceptionTables = true }
             model.sections.append(
                 ObjectSection(
                     index: section.index, name: section.name, type: section.type, flags: section.flags,

@@ -243,8 +243,8 @@ extension BackStages {
             toolchain: build.tools.map {
                 .init(name: BuildPath.name($0.path), version: $0.version, digest: $0.digest)
             },
-            targets: patches.filter { !$0.closure.replaced.isEmpty }.map { target($0, edits) },
-            notes: diff.notes + pairs.notes)
+            targets: patches.filter { !$0.input.units.isEmpty }.map { target($0, edits) },
+            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique)
     }
 
     private func target(_ patch: TargetPatch, _ edits: DiffFunctions) -> Manifest.Target {
