@@ -89,11 +89,6 @@ soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for anot
 	@scripts/setup build test soak
 	TSUGITE_SOAK_CYCLES=$(CYCLES) $(SWIFT) test --filter Soak
 
-.PHONY: fuzz
-fuzz: ## give each parser made-up bytes for a minute (SECONDS_EACH=n for another time)
-	@scripts/setup build test
-	SWIFT=$(SWIFT) Fuzz/run ELF $(SECONDS_EACH)
-
 .PHONY: kill
 kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another number)
 	@scripts/setup build test
@@ -103,7 +98,7 @@ kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another n
 fuzz: ## throw mutated files at each parser of outside data, a minute each (SECONDS_EACH=n)
 	@scripts/setup build
 	for parser in $(notdir $(patsubst %/,%,$(wildcard Fuzz/*/))); do \
-	    PATH="$$PATH:$(dir $(SWIFT))" Fuzz/run "$$parser" $(SECONDS_EACH); done
+	    SWIFT=$(SWIFT) Fuzz/run "$$parser" $(SECONDS_EACH); done
 
 .PHONY: help
 help: ## list the verbs

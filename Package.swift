@@ -81,8 +81,13 @@ let package = Package(
 
 // libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
 if Context.environment["TSUGITE_FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "FuzzELF", dependencies: ["ELF", "TestSupport"], path: "Fuzz/ELF", exclude: ["seeds"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    let parsers: [(name: String, dependencies: [Target.Dependency])] = [
+        ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
+    ]
+    for parser in parsers {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz" + parser.name, dependencies: parser.dependencies, path: "Fuzz/" + parser.name,
+                exclude: ["seeds"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    }
 }

@@ -66,10 +66,11 @@ import Testing
 
     @Test(.enabled(if: mayTrace, "needs root to attach to processes"))
     func `a process that runs another build is left alone and named`() async throws {
-        let shop = try Workshop(Counter.files)
+        let files = Counter.files
+        let shop = try Workshop(files)
         try shop.make()
         #expect(exitCode(try shop.build(Counter.diff(7), target: "counter")) == 0)
-        try shop.write("tree/step.c", Counter.files["step.c"]?.replacing("x + 1", with: "x + 2") ?? "")
+        try shop.write("tree/step.c", files["step.c"]?.replacing("x + 1", with: "x + 2") ?? "")
         try shop.make()
         let pid = try shop.start("counter", [shop.path("out")])
         #expect(try await shop.lastLine(of: "out", becomes: "2"))

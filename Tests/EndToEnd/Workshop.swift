@@ -86,12 +86,21 @@ func exitCode(_ result: CommandResult) -> Int? {
 let mayTrace = geteuid() == 0
 
 /// A counter that writes a line every 10 ms, in two files so that the function that changes returns.
+///
+/// Each set of files makes a binary with a build-id of its own, so that a patch made in one test concerns no
+/// process of another.
 enum Counter {
-    static let files = [
+    static var files: [String: String] {
+        var files = template
+        files["token.c"] = "const char token[] = \"\(UUID().uuidString)\";"
+        return files
+    }
+
+    private static let template = [
         "Makefile": """
         CFLAGS = -O2
-        counter: main.o step.o
-        \t$(CC) -o $@ main.o step.o -lpthread
+        counter: main.o step.o token.o
+        \t$(CC) -o $@ main.o step.o token.o -lpthread
         .PHONY: all
         """,
         "step.c": """

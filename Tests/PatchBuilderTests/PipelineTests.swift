@@ -131,6 +131,18 @@ private let sourceFix = """
         #expect(!started.withLock { $0 }.contains("copying the tree"))
     }
 
+    @Test func `two runs for one tree take turns, and build it once`() throws {
+        let project = try program()
+        let command = "make && echo built >> ../work/count"
+        let patch = try project.beside("fix.diff", sourceFix)
+        let request = project.request(command, patches: [patch], targets: [project.shipped])
+        let pairs = try Parallel.map(3, jobs: 3) { _ throws(BuildError) in
+            try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state.units.pairs.count }
+        }
+        #expect(pairs == [1, 1, 1])
+        #expect(try FileSystem.readText(project.work + "/count") == "built\n")
+    }
+
     @Test func `a result is kept until it is asked to be made again`() throws {
         let project = try program()
         let first = try project.build(sourceFix)
@@ -268,6 +280,30 @@ private let sourceFix = """
             "cp -a \(state.build.tree.copy) \(state.buildFolder)/killed && cp \(state.buildFolder)/exchanged.json \(state.buildFolder)/killed.json"
         guard let result = try? Command("/bin/sh", ["-c", command]).run(), result.succeeded else {
             throw BuildError(.workFolder, "no copy")
+        }
+    }
+
+    @Test func `takes the flavour that looks like the target, and follows copies of sources`() throws {
+        let project = try Project([
+            "f.c": "#include \"f.h\"\nint f(int x) { return x + ADD; }\n", "f.h": "#define ADD 1\n",
+            "main.c": "int f(int); int main(int c, char **v) { return f(c); }\n",
+        ])
+        // Two flavours of one name, each built in a folder with copies, the target's first.
+        let build = "for o in -O2 -O0; do mkdir b$o; cp *.c *.h b$o; (cd b$o; gcc $o -o prog main.c f.c); done"
+        try project.shell(
+            build + "; strip -o ../shipped -R .note.gnu.build-id ./b-O2/prog; cp ../shipped ../prog; rm -r ./b-*")
+        let source =
+            "--- a/f.c\n+++ b/f.c\n@@ -1,2 +1,2 @@\n #include \"f.h\"\n-int f(int x) { return x + ADD; }\n+int f(int x) { return x - ADD; }\n"
+        let header = "--- a/f.h\n+++ b/f.h\n@@ -1 +1 @@\n-#define ADD 1\n+#define ADD 2\n"
+        for diff in [source, header] {
+            let request = project.request(
+                build, patches: [try project.beside("fix.diff", diff)], targets: [project.source + "/../prog"])
+            let state = try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state }
+            #expect(state.build.links[state.targets[0].link].output.hasSuffix("/b-O2/prog"))
+            #expect(state.units.pairs.map(\.unit) == ["b-O2/f.c"])
+            let pair = try #require(state.units.pairs.first)
+            #expect(try code(pair.pre, "f") != code(pair.post, "f"))
+            #expect(state.units.notes.isEmpty)
         }
     }
 

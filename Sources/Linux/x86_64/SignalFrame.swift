@@ -14,64 +14,84 @@
     ///     312  siginfo, unused                                                    128 bytes
     ///     448  floating-point state in XSAVE layout, 64-byte aligned
     public struct SignalFrame: Sendable {
-        /// The frame's bytes; its first byte must lie at an address that is 0 modulo 64.
-        public private(set) var bytes: [UInt8]
+        private let registers: Registers
+        private let mask: UInt64
+        private let state: ArraySlice<UInt8>
+        private let address: RemoteAddress
+        private let restorer: RemoteAddress
         private static let floatingPointOffset = 448
 
         /// The space that a frame for this floating-point state takes, in bytes.
-        public static func size(extendedState: [UInt8]) -> Int { floatingPointOffset + extendedState.count + 4 }
+        public static func size(extendedState: [UInt8]) -> Int {
+            floatingPointOffset + (extendedState.isEmpty ? 0 : extendedState.count + 4)
+        }
 
-        /// Makes a frame.
+        /// Describes a frame.
         ///
         /// - Parameters:
         ///   - registers: what the thread goes on with; see ``Registers/forReturn``.
         ///   - mask: the signals blocked then.
-        ///   - extendedState: as `PTRACE_GETREGSET` gives it for `NT_X86_XSTATE`.
+        ///   - extendedState: as `PTRACE_GETREGSET` gives it for `NT_X86_XSTATE`; empty resets it, which is right
+        ///     for a frame that only leads to another one.
         ///   - address: where the frame will lie, 64-byte aligned.
         ///   - restorer: code that calls rt_sigreturn.
         public init(
             registers: Registers, mask: UInt64, extendedState: [UInt8], address: RemoteAddress,
             restorer: RemoteAddress
         ) {
-            let allowed = linux_default_extended_state(extendedState.count)
-            let state = Array(extendedState.prefix(allowed))
-            bytes = [UInt8](repeating: 0, count: Self.floatingPointOffset + state.count + 4)
+            self.registers = registers
+            self.mask = mask
+            self.address = address
+            self.restorer = restorer
+            // Components that a thread has to ask for aren't in the state that every thread may restore.
+            state = extendedState.prefix(linux_default_extended_state(extendedState.count))
+        }
+
+        /// Writes the frame's bytes over zeroed ones at an offset; the thread is stopped meanwhile, so this takes
+        /// its time word by word and allocates nothing.
+        public func write(into bytes: inout [UInt8], at offset: Int) {
+            precondition(offset >= 0 && bytes.count - offset >= Self.floatingPointOffset + state.count + 4)
+            // All offsets below are inside the frame's size, for which there is room.
+            unsafe bytes.withUnsafeMutableBytes { all in
+                let frame = unsafe UnsafeMutableRawBufferPointer(rebasing: all[offset...])
+                unsafe writeGeneral(frame)
+                if !state.isEmpty { unsafe writeExtended(frame) }
+            }
+        }
+
+        private func writeGeneral(_ frame: UnsafeMutableRawBufferPointer) {
+            func put(_ value: UInt64, _ at: Int) { unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self) }
             let raw = registers.raw
-            put(restorer.rawValue, at: 0)
-            // UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
-            put(7, at: 8)
+            put(restorer.rawValue, 0)
+            // UC_FP_XSTATE if there is such state, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
+            put(state.isEmpty ? 6 : 7, 8)
             // The alternate stack isn't known from outside: flags that the kernel refuses, and ignores the refusal
             // of, leave it as it is.
-            put(0x4000_0000, at: 8 + 24)
-            let general = [
+            put(0x4000_0000, 8 + 24)
+            let general: [19 of UInt64] = [
                 raw.r8, raw.r9, raw.r10, raw.r11, raw.r12, raw.r13, raw.r14, raw.r15, raw.rdi, raw.rsi, raw.rbp,
                 raw.rbx, raw.rdx, raw.rax, raw.rcx, raw.rsp, raw.rip, raw.eflags,
                 raw.cs & 0xffff | (raw.ss & 0xffff) << 48,
             ]
-            for (index, value) in general.enumerated() { put(value, at: 48 + index * 8) }
-            put(address.rawValue + UInt64(Self.floatingPointOffset), at: 48 + 184)
-            put(mask, at: 8 + 296)
-            putFloatingPoint(state)
+            for index in general.indices { put(general[index], 48 + index * 8) }
+            put(mask, 8 + 296)
         }
 
         /// Copies the state and adds what tells the kernel that it is whole (fx_sw_bytes, two magic numbers).
-        private mutating func putFloatingPoint(_ state: [UInt8]) {
+        private func writeExtended(_ frame: UnsafeMutableRawBufferPointer) {
+            func put(_ value: UInt64, _ at: Int) { unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self) }
             let start = Self.floatingPointOffset
-            bytes.replaceSubrange(start..<start + state.count, with: state)
+            put(address.rawValue + UInt64(start), 48 + 184)
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: frame[start..<start + state.count])
+            unsafe state.withUnsafeBytes { unsafe room.copyMemory(from: $0) }
             guard state.count >= 576 else { return }
             let software = start + 464
-            let enabled = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[software + $1]) << UInt64($1 * 8) }
-            let components = enabled & ~(3 << 17)
-            put(UInt64(0x4650_5853) | UInt64(state.count + 4) << 32, at: software)
-            put(components, at: software + 8)
-            put(UInt64(state.count), at: software + 16)
-            for at in stride(from: software + 24, to: start + 512, by: 8) { put(0, at: at) }
-            let end = start + state.count
-            for index in 0..<4 { bytes[end + index] = UInt8(truncatingIfNeeded: 0x4650_5845 >> (index * 8)) }
-        }
-
-        private mutating func put(_ value: UInt64, at offset: Int) {
-            for index in 0..<8 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(index * 8)) }
+            let enabled = unsafe frame.loadUnaligned(fromByteOffset: software, as: UInt64.self)
+            put(UInt64(0x4650_5853) | UInt64(state.count + 4) << 32, software)
+            put(enabled & ~(3 << 17), software + 8)
+            put(UInt64(state.count), software + 16)
+            for at in stride(from: software + 24, to: start + 512, by: 8) { put(0, at) }
+            unsafe frame.storeBytes(of: 0x4650_5845, toByteOffset: start + state.count, as: UInt32.self)
         }
     }
 
@@ -117,23 +137,36 @@
             raw.rsp = frame.rawValue + 8
         }
 
+        /// Points the thread at an instruction `syscall` with a call loaded; the `ret` behind it finds the first
+        /// word of `frame`, which leads to rt_sigreturn.
+        public mutating func prepareSystemCall(
+            _ number: SystemCallNumber, _ arguments: [6 of UInt64], gadget: RemoteAddress, frame: RemoteAddress
+        ) {
+            prepareSystemCall(number, arguments)
+            raw.rip = gadget.rawValue
+            raw.rsp = frame.rawValue
+        }
+
         /// At the entry of a system call: makes it another one.
         ///
         /// The instruction behind `syscall` is `ret`, which then finds the frame's first word.
         public mutating func replaceSystemCall(
-            _ number: SystemCallNumber, _ arguments: [6 of UInt64], frame: RemoteAddress
+            _ number: SystemCallNumber, _ arguments: [6 of UInt64], gadget: RemoteAddress, frame: RemoteAddress
         ) {
             prepareSystemCall(number, arguments)
             raw.orig_rax = UInt64(number.rawValue)
             raw.rax = UInt64(bitPattern: -38)
+            raw.rip = gadget.rawValue + 2
             raw.rsp = frame.rawValue
         }
     }
 
     extension Tracing {
         /// The whole floating-point and vector state of a stopped thread: `PTRACE_GETREGSET`, `NT_X86_XSTATE`.
-        public static func extendedState(_ thread: ThreadID) throws(SystemError) -> [UInt8] {
-            var state = [UInt8](repeating: 0, count: 16 << 10)
+        ///
+        /// - Parameter state: replaced; nothing is allocated if it has 16 KiB.
+        public static func extendedState(_ thread: ThreadID, into state: inout [UInt8]) throws(SystemError) {
+            if state.count < 16 << 10 { state = [UInt8](repeating: 0, count: 16 << 10) }
             // Sound: the kernel writes at most the array's bytes.
             let result = unsafe state.withUnsafeMutableBytes { bytes in
                 unsafe SystemCallResult(
@@ -142,7 +175,7 @@
                         bytes.baseAddress, bytes.count))
             }
             let count = try result.check("ptrace(PTRACE_GETREGSET)", "thread \(thread)")
-            return Array(state.prefix(count))
+            state.removeLast(state.count - count)
         }
 
         /// Replaces what the stopped system call answers (rax): `PTRACE_POKEUSER`.

@@ -6,7 +6,6 @@
 // build. An edited `.c` counts as included if any file of the tree names it behind `#include`.
 
 import Findings
-import FoundationEssentials
 import Linux
 
 struct DiffReach {
@@ -70,6 +69,8 @@ struct DiffReach {
             }
             result.units.append(unit)
         }
+        // An edited file is reached by its copy as well.
+        reached.formUnion(diff.files.filter { reached.contains($0.path) }.compactMap(\.copyOf))
         result.unreached = diff.files.filter { file in
             !reached.contains(file.path) && !(file.oldPath.map(reached.contains) ?? false)
         }

@@ -134,63 +134,130 @@ struct ImageInstaller {
 
     /// Has the process map the images; false if a place was taken meanwhile, in which case nothing is left.
     private func map(_ linked: [Linked]) throws(PatcherError) -> Bool {
-        var borrowed = try context.borrow(session)
+        guard let first = linked.first else { return true }
+        let name = Array(ImageName.name(first.image.input.patch, first.image.input.digest).utf8) + [0]
+        let borrowed = try context.borrow(session)
+        let isMapped: Bool
         do {
-            let done = try mapAll(linked, &borrowed)
-            try borrowed.giveBack()
-            guard done else { return false }
+            isMapped =
+                borrowed.isRunning
+                ? try mapInPassing(linked, borrowed, name) : try mapStepwise(linked, borrowed, name)
         } catch {
             throw PatcherError(error, session.process)
         }
-        for entry in linked { session.installed.append(entry.header) }
-        return true
+        if isMapped { for entry in linked { session.installed.append(entry.header) } }
+        return isMapped
     }
 
-    private func mapAll(_ linked: [Linked], _ borrowed: inout BorrowedThread) throws(SystemError) -> Bool {
-        guard let first = linked.first else { return true }
-        let name = Array(ImageName.name(first.image.input.patch, first.image.input.digest).utf8) + [0]
-        try session.memory.remote.write(name, at: borrowed.scratch)
-        let fd = try memoryFile(&borrowed)
-        if fd >= 0 { try fill(Int32(fd), linked) }
+    /// The calls that map a list of images; a negative descriptor means anonymous memory.
+    private static func mappingCalls(_ linked: [Linked], _ fd: Int64) -> [RemoteCall] {
+        linked.flatMap { parts($0, fd) }.map { RemoteCall(number: .mmap, arguments: $0.arguments) }
+    }
+
+    private static func closing(_ fd: Int64) -> RemoteCall {
+        RemoteCall(number: .close, arguments: [UInt64(bitPattern: fd), 0, 0, 0, 0, 0])
+    }
+
+    /// MFD_CLOEXEC, MFD_ALLOW_SEALING, and MFD_EXEC, which kernels before 6.3 don't know.
+    private static func creating(_ name: RemoteAddress, knowsExec: Bool) -> RemoteCall {
+        RemoteCall(number: .memfdCreate, arguments: [name.rawValue, knowsExec ? 0x13 : 0x03, 0, 0, 0, 0])
+    }
+
+    /// Has a stopped thread make the calls one by one.
+    private func mapStepwise(
+        _ linked: [Linked], _ thread: consuming BorrowedThread, _ name: [UInt8], existing: Int64? = nil
+    ) throws(SystemError) -> Bool {
+        var borrowed = thread
+        let memory = session.memory
+        var fd = existing ?? 0
+        if existing == nil {
+            try memory.remote.write(name, at: borrowed.scratch)
+            fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: true), memory.remote)
+            if fd == -22 { fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: false), memory.remote) }
+            if fd >= 0 { try fill(Int32(fd), linked) }
+        }
         var mapped: [RemoteRange] = []
         var isTaken = false
-        for entry in linked where !isTaken {
-            for part in Self.parts(entry, fd) {
-                let answer = SystemCallResult(Int(try borrowed.call(.mmap, part.arguments)))
-                if answer.rawValue == Int(bitPattern: UInt(part.range.start.rawValue)) {
-                    mapped.append(part.range)
-                    continue
-                }
-                // An old kernel takes the address as a wish.
-                if !answer.failed {
-                    _ = try borrowed.call(.munmap, [UInt64(answer.rawValue), part.range.count, 0, 0, 0, 0])
-                }
-                isTaken = true
-                break
+        for part in linked.flatMap({ Self.parts($0, fd) }) {
+            let answer = SystemCallResult(
+                Int(try borrowed.call(RemoteCall(number: .mmap, arguments: part.arguments), memory.remote)))
+            if answer.rawValue == Int(bitPattern: UInt(part.range.start.rawValue)) {
+                mapped.append(part.range)
+                continue
             }
+            // A kernel before 4.17 takes the address as a wish.
+            if !answer.failed {
+                mapped.append(
+                    RemoteRange(start: RemoteAddress(UInt64(answer.rawValue)), count: part.range.count))
+            }
+            isTaken = true
+            break
         }
-        if fd >= 0 { _ = try borrowed.call(.close, [UInt64(fd), 0, 0, 0, 0, 0]) }
+        if fd >= 0 { _ = try borrowed.call(Self.closing(fd), memory.remote) }
         if isTaken {
-            for range in mapped {
-                _ = try borrowed.call(.munmap, [range.start.rawValue, range.count, 0, 0, 0, 0])
-            }
+            for range in mapped { _ = try borrowed.call(Self.unmapping(range), memory.remote) }
         } else if fd < 0 {
-            for entry in linked {
-                try session.memory.remote.write(entry.bytes.code, at: RemoteAddress(entry.image.base))
-                guard !entry.bytes.data.isEmpty else { continue }
-                try session.memory.remote.write(
-                    entry.bytes.data, at: RemoteAddress(entry.image.base + entry.image.layout.codeSize))
-            }
+            try fillAnonymous(linked)
         }
+        try borrowed.giveBack()
         return !isTaken
     }
 
-    /// A descriptor in the process, or a negative number if it can't make memory files.
-    private func memoryFile(_ borrowed: inout BorrowedThread) throws(SystemError) -> Int64 {
-        // MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_EXEC; kernels before 6.3 don't know the last.
-        let fd = try borrowed.call(.memfdCreate, [borrowed.scratch.rawValue, 0x13, 0, 0, 0, 0])
-        if fd != -22 { return fd }
-        return try borrowed.call(.memfdCreate, [borrowed.scratch.rawValue, 0x03, 0, 0, 0, 0])
+    private static func unmapping(_ range: RemoteRange) -> RemoteCall {
+        RemoteCall(number: .munmap, arguments: [range.start.rawValue, range.count, 0, 0, 0, 0])
+    }
+
+    private func fillAnonymous(_ linked: [Linked]) throws(SystemError) {
+        for entry in linked {
+            try session.memory.remote.write(entry.bytes.code, at: RemoteAddress(entry.image.base))
+            guard !entry.bytes.data.isEmpty else { continue }
+            try session.memory.remote.write(
+                entry.bytes.data, at: RemoteAddress(entry.image.base + entry.image.layout.codeSize))
+        }
+    }
+
+    /// Has a running thread make the calls in passing, in two rounds: the memory file, then the mappings.
+    private func mapInPassing(
+        _ linked: [Linked], _ thread: consuming BorrowedThread, _ name: [UInt8]
+    ) throws(SystemError) -> Bool {
+        let memory = session.memory
+        let observer = RoundObserver(session: session)
+        var first = thread
+        let create = Self.creating(first.scratch, knowsExec: true)
+        try first.pass([create], argument: name, memory.remote)
+        try first.letGo()
+        guard let fd = try observer.file(named: String(decoding: name.dropLast(), as: UTF8.self)) else {
+            // It can't make memory files, or only without the newest flag: found out step by step.
+            return try mapStepwise(linked, try again(), name)
+        }
+        try fill(Int32(fd), linked)
+        var second = try again()
+        let calls = Self.mappingCalls(linked, fd) + [Self.closing(fd)]
+        guard second.isRunning, calls.count <= 8 else {
+            return try mapStepwise(linked, second, name, existing: fd)
+        }
+        try second.pass(calls, memory.remote)
+        try second.letGo()
+        guard try observer.waitForClose(fd) else {
+            throw SystemError(call: "mmap", errno: .timedOut, object: "process \(session.process)")
+        }
+        let wanted = linked.flatMap { Self.parts($0, fd).map(\.range) }
+        let (there, missing) = try observer.mappings(wanted, name: linked.map { ImageName.prefix + $0.header.name })
+        if missing == 0 { return true }
+        for range in there { try unmap([range]) }
+        return false
+    }
+
+    private func again() throws(SystemError) -> BorrowedThread {
+        do { return try context.borrow(session) } catch {
+            throw SystemError(call: "ptrace", errno: .tryAgain, object: error.finding.message)
+        }
+    }
+
+    private func unmap(_ ranges: [RemoteRange]) throws(SystemError) {
+        var borrowed = try again()
+        for range in ranges { _ = try borrowed.call(Self.unmapping(range), session.memory.remote) }
+        try borrowed.giveBack()
     }
 
     private func fill(_ fd: Int32, _ linked: [Linked]) throws(SystemError) {
@@ -253,15 +320,7 @@ struct ImageInstaller {
     /// Unmaps images that were never in use.
     func remove(_ images: [InstalledPatch]) throws(PatcherError) {
         guard !images.isEmpty else { return }
-        var borrowed = try context.borrow(session)
-        do {
-            for image in images {
-                _ = try borrowed.call(.munmap, [image.image.start.rawValue, image.image.count, 0, 0, 0, 0])
-            }
-            try borrowed.giveBack()
-        } catch {
-            throw PatcherError(error, session.process)
-        }
+        try onProcess(session.process) { () throws(SystemError) in try unmap(images.map(\.image)) }
         session.installed.removeAll { images.contains($0) }
     }
 }

@@ -29,16 +29,17 @@ struct StackScan: ~Copyable {
         unsafe owners.deallocate()
     }
 
-    /// Gives every stopped thread a verdict: free, busy, or to be settled by unwinding.
+    /// Gives every stopped thread of a range a verdict: free, busy, or to be settled by unwinding.
     ///
     /// - Returns: how many are not free.
     @inline(__always)
     func look(
-        _ hold: inout ThreadHold, _ watch: borrowing WatchIndex, _ space: AddressSpace, _ memory: ProcessMemory
+        _ hold: inout ThreadHold, _ range: Range<Int>, _ watch: borrowing WatchIndex, _ space: AddressSpace,
+        _ memory: ProcessMemory
     ) -> Int {
         var filled = 0
         var used = 0
-        for index in 0..<hold.count {
+        for index in range {
             let stack = classify(&hold, index, watch, space)
             var rest = stack
             while rest.count > 0 {
@@ -58,7 +59,7 @@ struct StackScan: ~Copyable {
         }
         scan(&hold, used, watch, memory)
         var left = 0
-        for index in 0..<hold.count {
+        for index in range {
             // The index is below the count.
             let thread = unsafe hold.threads[index]
             if thread.phase == .stopped, thread.verdict != .free { left += 1 }

@@ -3,8 +3,12 @@ import Linux
 
 /// All threads of the processes that share one address space, attached, stopped and let go together.
 ///
-/// Attaching doesn't stop anyone, and is done before the pause begins. From ``stop()`` to ``letGo()`` nothing is
+/// Attaching doesn't stop anyone, and is done before the pause begins. From the first stop to ``letGo()`` nothing is
 /// allocated and each thread costs as few system calls as can be: interrupt, wait, registers, detach.
+///
+/// Threads that sleep are stopped first and let go last, because they don't notice; those that were running when
+/// they were looked at are stopped last and let go first. So the pause of a thread that works is as short as if only
+/// the working threads existed.
 @safe
 struct ThreadHold: ~Copyable {
     /// What stopping everybody came to.
@@ -22,6 +26,8 @@ struct ThreadHold: ~Copyable {
     /// The threads; the first ``count`` entries are in use.
     private(set) var threads: UnsafeMutableBufferPointer<HeldThread>
     private(set) var count = 0
+    /// How many of them, at the front, were asleep when they were attached.
+    private(set) var sleepers = 0
     private var counters: CounterList
     private var lists: [ProcessID: ListBox] = [:]
     private let alarm: StopAlarm
@@ -29,6 +35,11 @@ struct ThreadHold: ~Copyable {
     /// The longest that a process may be held while a thread doesn't stop, in nanoseconds.
     private static let patience: UInt64 = 20_000_000
     private static let alarmPeriod: UInt64 = 2_000_000
+    /// How often threads are looked at to tell running ones from those that wait for a processor.
+    private static let looks = 3
+    private static let betweenLooks: UInt64 = 200_000
+    /// How often a stop is asked for before blocking: some tens of microseconds.
+    private static let spins = 60
 
     /// Boxes for values that can't be copied.
     private final class ListBox {
@@ -82,6 +93,29 @@ struct ThreadHold: ~Copyable {
             if rounds > 64 { return }
         }
         reserve(count * 2 + 64)
+        sortSleepersFirst()
+    }
+
+    /// Puts the threads that sleep in front of those that run.
+    ///
+    /// A thread that only waits for its turn on a processor looks like a running one; if there are more than
+    /// processors, those who turn out to sleep a moment later are counted as sleepers.
+    private mutating func sortSleepersFirst() {
+        sleepers = 0
+        guard count > 1 else { return }
+        var reader = ProcReader()
+        for look in 0..<Self.looks {
+            if look > 0 { Nap.nanoseconds(Self.betweenLooks) }
+            for index in sleepers..<count {
+                let id = unsafe threads[index].id
+                let state = (try? reader.stat(of: ProcessID(id.rawValue)))?.state
+                guard state != "R" else { continue }
+                // Both indices are below the count.
+                unsafe threads.swapAt(index, sleepers)
+                sleepers += 1
+            }
+            if count - sleepers <= Machine.usableProcessors { return }
+        }
     }
 
     /// Attaches to the threads that aren't yet; answers how many.
@@ -151,24 +185,33 @@ struct ThreadHold: ~Copyable {
 
     // MARK: The pause
 
-    /// Stops everybody: asks all first, then waits for each in the same order, reading its registers at once.
+    /// Stops the threads that were asleep: asks all first, then waits for each in the same order.
     @inline(__always)
-    mutating func stop() -> StopResult {
-        alarm.set(nanoseconds: Self.alarmPeriod)
-        defer { alarm.set(nanoseconds: 0) }
-        var first = 0
+    mutating func stopSleepers() -> StopResult { stop(0, sleepers) ?? .stopped }
+
+    /// Stops all others, and those that appeared meanwhile.
+    @inline(__always)
+    mutating func stopRest() -> StopResult {
+        var first = sleepers
         var rounds = 0
         while true {
-            for index in first..<count { unsafe ask(&threads[index]) }
-            for index in first..<count where unsafe threads[index].phase == .asked {
-                if unsafe !wait(&threads[index]) { return .unstoppable(index) }
-            }
+            if let failure = stop(first, count) { return failure }
             if isComplete() { return .stopped }
             rounds += 1
             first = count
             // Somebody started a thread between the last look and the stop: rare, so this look may allocate.
             guard rounds < 32, (try? attachNew()) != nil else { return .restless }
         }
+    }
+
+    /// Stops the threads of a range, reading each one's registers at once; nil if all stopped.
+    @inline(__always)
+    private mutating func stop(_ first: Int, _ end: Int) -> StopResult? {
+        for index in first..<end { unsafe ask(&threads[index]) }
+        for index in first..<end where unsafe threads[index].phase == .asked {
+            if unsafe !wait(&threads[index]) { return .unstoppable(index) }
+        }
+        return nil
     }
 
     @inline(__always)
@@ -178,8 +221,29 @@ struct ThreadHold: ~Copyable {
     }
 
     /// Waits for one thread's stop; false if it doesn't come.
+    ///
+    /// It mostly comes at once, so it is asked for without blocking first: going to sleep and being woken takes
+    /// longer than most stops.
     @inline(__always)
     private func wait(_ thread: inout HeldThread) -> Bool {
+        for _ in 0..<Self.spins {
+            let answer = Tracing.poll(thread.id)
+            if answer.thread != nil {
+                note(answer.status, &thread)
+                return true
+            }
+            if answer.result.failed {
+                thread.phase = .ended
+                return true
+            }
+            Nap.yield()
+        }
+        return waitBlocking(&thread)
+    }
+
+    private func waitBlocking(_ thread: inout HeldThread) -> Bool {
+        alarm.set(nanoseconds: Self.alarmPeriod)
+        defer { alarm.set(nanoseconds: 0) }
         var since: UInt64 = 0
         while true {
             let answer = Tracing.waitInterruptibly(thread.id)
@@ -226,15 +290,21 @@ struct ThreadHold: ~Copyable {
         return existing <= held
     }
 
-    /// Lets everybody go in the order of stopping, each with the signal that it was about to take.
+    /// Lets the threads go that were running, then those that were asleep, each with the signal that it was about
+    /// to take.
     ///
     /// A call that the stop made answer EINTR is made again instead: the kernel restarts it on the way out unless
     /// a handler runs.
     @inline(__always)
     mutating func letGo() {
-        for index in 0..<count {
-            unsafe letGo(&threads[index])
-        }
+        letGoRunners()
+        for index in 0..<sleepers { unsafe letGo(&threads[index]) }
+    }
+
+    /// Lets only those go that were running.
+    @inline(__always)
+    mutating func letGoRunners() {
+        for index in sleepers..<count { unsafe letGo(&threads[index]) }
     }
 
     @inline(__always)
@@ -274,6 +344,7 @@ struct ThreadHold: ~Copyable {
             }
         }
         count = kept
+        sleepers = 0
         return kept
     }
 

@@ -27,8 +27,10 @@ public struct ProcessOutcome: Sendable, Equatable, Codable {
     public var finding: Finding?
     /// The functions that changed, by name.
     public var functions: [String]
-    /// How long the process stood still, in microseconds.
+    /// How long threads that were running stood still, in microseconds.
     public var pauseMicroseconds: Double?
+    /// How long any thread was held, sleeping ones included, in microseconds.
+    public var heldMicroseconds: Double?
     /// How often it was stopped.
     public var tries: Int
     /// How many transactions of a killed patcher were finished or taken back first.
@@ -47,6 +49,11 @@ public struct ProcessOutcome: Sendable, Equatable, Codable {
         self.pauseMicroseconds = pauseMicroseconds
         self.tries = tries
         self.recovered = recovered
+    }
+
+    mutating func note(_ pause: PauseTimes) {
+        pauseMicroseconds = Double(pause.running) / 1000
+        heldMicroseconds = Double(pause.whole) / 1000
     }
 
     init(_ process: ProcessID, _ name: String, _ error: PatcherError) {

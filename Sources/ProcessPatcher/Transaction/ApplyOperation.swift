@@ -68,7 +68,7 @@ struct ApplyOperation {
         }
         outcome.tries = result.tries
         switch result.kind {
-        case .committed: outcome.pauseMicroseconds = Double(result.pause) / 1000
+        case .committed: outcome.note(result.pause)
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding

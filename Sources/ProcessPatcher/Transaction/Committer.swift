@@ -29,8 +29,8 @@ struct Committer {
         var kind: Kind
         /// How often the process was stopped.
         var tries: Int
-        /// How long the process was held in the successful try, in nanoseconds.
-        var pause: UInt64 = 0
+        /// How long the process was held in the successful try.
+        var pause = PauseTimes(running: 0, whole: 0)
     }
 
     private static let shortest: UInt64 = 200_000
@@ -55,9 +55,9 @@ struct Committer {
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
-            case .committed(let nanoseconds):
+            case .committed(let times):
                 try write(plan) { $0.after }
-                return Result(kind: .committed, tries: tries, pause: nanoseconds)
+                return Result(kind: .committed, tries: tries, pause: times)
             case .needsUnwinder:
                 unwinder = Unwinder(session)
                 try session.refreshMappings()

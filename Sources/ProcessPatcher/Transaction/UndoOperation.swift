@@ -65,7 +65,7 @@ struct UndoOperation {
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, tries: result.tries, recovered: recovered)
         switch result.kind {
-        case .committed: outcome.pauseMicroseconds = Double(result.pause) / 1000
+        case .committed: outcome.note(result.pause)
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding
