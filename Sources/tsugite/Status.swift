@@ -44,7 +44,7 @@ struct Status: ParsableCommand {
         }
         if lines.isEmpty { lines.append("no process carries a live patch") }
         if report.unreadable > 0 {
-            lines.append("\(report.unreadable) processes can't be looked at by this user")
+            lines.append(OperationRendering.unreadable(report.unreadable))
         }
         return lines.joined(separator: "\n")
     }
