@@ -11,15 +11,7 @@ struct ApplyOperation {
 
     /// Applies to a process, and with it to all that share its memory.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        guard let process = unit.first else { return nil }
-        var name = ""
-        do {
-            let session = try ProcessSession(process)
-            name = session.name
-            return try run(session, unit, context)
-        } catch {
-            return ProcessOutcome(process, name, error)
-        }
+        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(

@@ -49,7 +49,7 @@ struct Committer {
         var tries = 0
         var delay = Self.shortest
         while true {
-            var hold = try ThreadHold(unit)
+            var hold = try ThreadHold(SharedSpaces.still(unit))
             try hold.attach()
             let pause = Pause(memory: session.memory, space: session.space, unwinder: unwinder)
             tries += 1
@@ -99,6 +99,7 @@ struct Committer {
 
     /// Lets time pass until the next try makes sense; false if the deadline comes first.
     private func wait(_ attempt: Attempt, _ hold: inout ThreadHold, _ delay: inout UInt64) -> Bool {
+        _ = hold.settle()
         let blocked = sleepingPlace(attempt)
         let look = MonotonicTime.now.advanced(by: Self.patience)
         repeat {
