@@ -7,8 +7,10 @@ import Testing
 
 @testable import ProcessPatcher
 
-/// Applying and undoing in real processes. These tests trace processes, so they need root.
-@Suite(.serialized, .enabled(if: canTrace, "needs root to trace processes"))
+/// Applying and undoing in real processes.
+///
+/// These tests trace processes, so they need root.
+@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
 struct ApplyTests {
     @Test(arguments: LabKind.all)
     func `applies and undoes in every kind of binary`(_ kind: LabKind) throws {

@@ -8,8 +8,10 @@ import Testing
 
 @testable import ProcessPatcher
 
-/// Processes that can't be changed, or do everything to make it hard. None may be harmed.
-@Suite(.serialized, .enabled(if: canTrace, "needs root to trace processes"))
+/// Processes that can't be changed, or do everything to make it hard.
+///
+/// None may be harmed.
+@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
 struct HostileTests {
     @Test func `a filter that kills on mmap neither kills nor is weakened`() throws {
         let lab = try Lab.of()
@@ -149,7 +151,9 @@ struct HostileTests {
                 usleep(UInt32(round * 300))
                 let line = victim.ask(command)
                 let result = task.finish()?.processes.first
-                #expect(result?.result == .applied || result?.finding?.code == .processGone, "\(String(describing: result))")
+                #expect(
+                    result?.result == .applied || result?.finding?.code == .processGone,
+                    "\(String(describing: result))")
                 if command == "exec" {
                     #expect(line == "again")
                     #expect(["41", "42"].contains(victim.ask("a") ?? ""))

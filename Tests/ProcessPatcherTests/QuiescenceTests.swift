@@ -8,9 +8,11 @@ import Testing
 @testable import ProcessPatcher
 
 /// Who is in the way, who isn't, and what is said about it.
-@Suite(.serialized, .enabled(if: canTrace, "needs root to trace processes"))
+@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
 struct QuiescenceTests {
-    @Test(arguments: [LabKind(), LabKind(form: .staticFixed), LabKind(optimisation: "-O0"), LabKind(compiler: .clang)])
+    @Test(arguments: [
+        LabKind(), LabKind(form: .staticFixed), LabKind(optimisation: "-O0"), LabKind(compiler: .clang),
+    ])
     func `defers while a thread will return into the function, and says which`(_ kind: LabKind) throws {
         let lab = try Lab.of(kind)
         let victim = try lab.start()

@@ -8,7 +8,7 @@ import Testing
 @testable import ProcessPatcher
 
 /// Several patches in one process: side by side, one for another, refused.
-@Suite(.serialized, .enabled(if: canTrace, "needs root to trace processes"))
+@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
 struct ReplaceTests {
     @Test func `a newer patch takes the place of the one that it includes, in one step`() throws {
         let lab = try Lab.of()

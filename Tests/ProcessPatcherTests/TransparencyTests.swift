@@ -8,7 +8,7 @@ import Testing
 @testable import ProcessPatcher
 
 /// What a process, its threads and its parent must not notice.
-@Suite(.serialized, .enabled(if: canTrace, "needs root to trace processes"))
+@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
 struct TransparencyTests {
     @Test func `sleeping system calls go on as if nothing had happened`() throws {
         let lab = try Lab.of()

@@ -79,8 +79,10 @@ struct ThreadHold: ~Copyable {
         unsafe threads = .allocate(capacity: 64)
     }
 
-    /// Whoever is still attached is let go. One that can't stop now is left to the end of this operating system
-    /// thread, when the kernel detaches it: waiting for it could take for ever.
+    /// Whoever is still attached is let go.
+    ///
+    /// One that can't stop now is left to the end of this operating system thread, when the kernel detaches it:
+    /// waiting for it could take for ever.
     deinit {
         var left = count
         for _ in 0..<100 {

@@ -46,7 +46,7 @@ struct ApplyOperation {
             do {
                 var planner = ApplyPlanner(session, allowReplace: allowReplace)
                 return try planner.plan(inputs)
-            } catch where error.finding.code == .processStarting && MonotonicTime.now < deadline {
+            } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
                 Nap.nanoseconds(2_000_000)
                 try session.refresh()
             }
