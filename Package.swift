@@ -47,7 +47,13 @@ let package = Package(
         .target(
             name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
             // Archives, so that the command starts without looking for two more libraries.
-            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
+            // Hidden, so that a shared library that has libz as well never meets these.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a",
+                ])
+            ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
@@ -58,13 +64,30 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
+            swiftSettings: strict),
+
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
+        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
+if Context.environment["TSUGITE_FUZZ"] != nil {
+    let parsers: [(name: String, dependencies: [Target.Dependency])] = [
+        ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
+    ]
+    for parser in parsers {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz" + parser.name, dependencies: parser.dependencies, path: "Fuzz/" + parser.name,
+                exclude: ["seeds"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    }
+}

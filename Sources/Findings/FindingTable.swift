@@ -77,6 +77,8 @@ extension FindingCode {
     public static let diffBinary = FindingCode(rawValue: "BLD-DIFF-BINARY")
     /// A diff changes assembly.
     public static let assembly = FindingCode(rawValue: "BLD-ASSEMBLY")
+    /// A diff reaches a unit that is compiled from another language than C and C++.
+    public static let otherLanguage = FindingCode(rawValue: "BLD-LANGUAGE")
     /// A diff changes the input of a generator.
     public static let generatedSource = FindingCode(rawValue: "BLD-GENERATED")
     /// A diff changes only how the tree is built.
@@ -101,9 +103,71 @@ extension FindingCode {
     public static let workFolder = FindingCode(rawValue: "BLD-WORK")
     /// The work folder's file system is full; evidence: path.
     public static let noSpace = FindingCode(rawValue: "BLD-SPACE")
+    /// A function of the rebuilt target isn't the shipped one; evidence: function, offset, bytes, cause.
+    public static let proofFunction = FindingCode(rawValue: "BLD-PROOF-FUNCTION")
+    /// Something that the new code refers to wasn't found in the shipped target.
+    public static let proofReference = FindingCode(rawValue: "BLD-PROOF-REFERENCE")
+    /// The shipped target wasn't made from this tree; evidence: share of equal functions.
+    public static let proofTree = FindingCode(rawValue: "BLD-PROOF-TREE")
+    /// A function compiled for comparing isn't what the build linked.
+    public static let proofCompile = FindingCode(rawValue: "BLD-PROOF-COMPILE")
+    /// A symbol that the new code needs can't be reached.
+    public static let symbolUnresolved = FindingCode(rawValue: "BLD-SYMBOL")
+    /// Data changed in a way that can't reach running processes; evidence: variable, change.
+    public static let dataChanged = FindingCode(rawValue: "BLD-DATA")
+    /// New code holds a thread-local variable.
+    public static let threadLocalNew = FindingCode(rawValue: "BLD-TLS-NEW")
+    /// New code runs at start or exit.
+    public static let constructorNew = FindingCode(rawValue: "BLD-CONSTRUCTOR")
+    /// A static variable can't be told from another one.
+    public static let variableAmbiguous = FindingCode(rawValue: "BLD-VARIABLE")
+    /// A function has no room for the jump to its replacement.
+    public static let functionShort = FindingCode(rawValue: "BLD-SHORT")
+    /// Something jumps into the bytes that the jump to the replacement would take.
+    public static let functionEntered = FindingCode(rawValue: "BLD-ENTERED")
+    /// A construct of the object file that can't be loaded.
+    public static let objectUnsupported = FindingCode(rawValue: "BLD-OBJECT")
 
     /// All codes this version knows.
     public static let table: [Entry] = [
+        Entry(
+            code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofReference,
+            meaning: "Something that the new code refers to wasn't found in the shipped target.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofTree, meaning: "The shipped target wasn't made from this source tree.",
+            remedy: "Give the source tree of exactly the shipped version, with its distributor's patches applied."),
+        Entry(
+            code: .proofCompile, meaning: "A function compiled for comparing isn't what the build linked.",
+            remedy: "Please report the function; build it with other flags if that is possible."),
+        Entry(
+            code: .symbolUnresolved, meaning: "A symbol that the new code needs can't be reached.",
+            remedy: "Write the fix without that symbol, or give the target that defines it."),
+        Entry(
+            code: .dataChanged, meaning: "Data changed in a way that can't reach running processes.",
+            remedy: "Keep the variable as it is, and add a new one for what the fix needs."),
+        Entry(
+            code: .threadLocalNew,
+            meaning: "The fix adds a thread-local variable; running threads have no room for it.",
+            remedy: "Use a variable that all threads share, or keep the value elsewhere."),
+        Entry(
+            code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
+            remedy: "Do the work when it is first needed."),
+        Entry(
+            code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
+            remedy: "Give the fix's static variables names of their own."),
+        Entry(
+            code: .functionShort, meaning: "A function has no room for the jump to its replacement.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .functionEntered, meaning: "Code elsewhere jumps into the first bytes of a function.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .objectUnsupported, meaning: "The compiler's output holds something that can't be loaded.",
+            remedy: "See the evidence; other compiler flags may avoid it."),
         Entry(
             code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
             remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
@@ -124,22 +188,31 @@ extension FindingCode {
             remedy: "Build or fetch the patch for this machine's architecture."),
         Entry(
             code: .processBusy, meaning: "A thread stayed in code that the operation changes until the deadline.",
-            remedy: "Run the command again with a longer --wait, or restart the service if the function never returns."),
+            remedy:
+                "Run the command again with a longer --wait, or restart the service if the function never returns."),
         Entry(
-            code: .processUnstoppable, meaning: "A thread is in an uninterruptible wait (vfork, disk, NFS), so the process could not be held still.",
+            code: .processUnstoppable,
+            meaning:
+                "A thread is in an uninterruptible wait (vfork, disk, NFS), so the process could not be held still.",
             remedy: "Run the command again later; ps -o stat,wchan -L -p PID shows the thread in state D."),
         Entry(
             code: .processMismatch, meaning: "The code in memory differs from the patch's record of the original.",
-            remedy: "Find out what changed it (instrumentation, another patcher); rebuild the patch for this binary or restart the process."),
+            remedy:
+                "Find out what changed it (instrumentation, another patcher); rebuild the patch for this binary or restart the process."
+        ),
         Entry(
-            code: .processBreakpoint, meaning: "A debugger's or uprobe's breakpoint stands in a function that the operation changes.",
+            code: .processBreakpoint,
+            meaning: "A debugger's or uprobe's breakpoint stands in a function that the operation changes.",
             remedy: "Remove the breakpoint or uprobe (perf probe --del, bpftrace), then run the command again."),
         Entry(
-            code: .processOtherPatcher, meaning: "A function that the operation changes was redirected by another live patcher.",
+            code: .processOtherPatcher,
+            meaning: "A function that the operation changes was redirected by another live patcher.",
             remedy: "Undo the other patch with the tool that applied it, then run the command again."),
         Entry(
             code: .processOverlap, meaning: "Two patches replace the same function and neither covers the other.",
-            remedy: "Build one cumulative patch of both diffs, or run tsugite apply --replace to take the other out in the same step."),
+            remedy:
+                "Build one cumulative patch of both diffs, or run tsugite apply --replace to take the other out in the same step."
+        ),
         Entry(
             code: .processTraced, meaning: "Another program (debugger, strace) traces the process.",
             remedy: "Let the tracer detach from it, then run the command again."),
@@ -150,7 +223,9 @@ extension FindingCode {
             code: .processArchitecture, meaning: "The process doesn't run 64-bit code of this machine.",
             remedy: "Restart the process after its package was upgraded."),
         Entry(
-            code: .processGone, meaning: "The process ended, or started another program, during the operation; nothing is left to change.",
+            code: .processGone,
+            meaning:
+                "The process ended, or started another program, during the operation; nothing is left to change.",
             remedy: ""),
         Entry(
             code: .processNotUser, meaning: "It is a kernel thread or a zombie, which has no memory of its own.",
@@ -165,16 +240,22 @@ extension FindingCode {
             code: .processNoSpace, meaning: "No free address range lies within 2 GiB of the code to patch.",
             remedy: "Restart the process; cat /proc/PID/maps shows what fills its address space."),
         Entry(
-            code: .processSymbol, meaning: "A function or variable that the new code needs wasn't found in the process.",
-            remedy: "Check that the process loaded the library that defines it; rebuild the patch if the library changed."),
+            code: .processSymbol,
+            meaning: "A function or variable that the new code needs wasn't found in the process.",
+            remedy:
+                "Check that the process loaded the library that defines it; rebuild the patch if the library changed."
+        ),
         Entry(
             code: .processRelocation, meaning: "The new code can't be linked for this process.",
             remedy: "Rebuild the patch with this version of tsugite; report the evidence if it stays."),
         Entry(
-            code: .processSeccomp, meaning: "A seccomp filter guards the process and can't be suspended for the calls that map the new code.",
+            code: .processSeccomp,
+            meaning:
+                "A seccomp filter guards the process and can't be suspended for the calls that map the new code.",
             remedy: "Run as root in the initial user namespace with CAP_SYS_ADMIN."),
         Entry(
-            code: .processNoThread, meaning: "No thread of the process could be borrowed for the calls that map the new code.",
+            code: .processNoThread,
+            meaning: "No thread of the process could be borrowed for the calls that map the new code.",
             remedy: "Run the command again; if it stays, see the evidence."),
         Entry(
             code: .processStarting, meaning: "The process is starting, or loading a library, and isn't linked yet.",
@@ -183,13 +264,16 @@ extension FindingCode {
             code: .processHeader, meaning: "A mapping that looks like ours holds no header that makes sense.",
             remedy: "Restart the process; its memory was altered by something else."),
         Entry(
-            code: .processUnfinished, meaning: "An earlier operation was killed half-way, and a thread keeps it from being rolled back.",
+            code: .processUnfinished,
+            meaning: "An earlier operation was killed half-way, and a thread keeps it from being rolled back.",
             remedy: "Run the command again with a longer --wait."),
         Entry(
-            code: .processTooShort, meaning: "A function, with its proven padding, is too short for the jump to its replacement.",
+            code: .processTooShort,
+            meaning: "A function, with its proven padding, is too short for the jump to its replacement.",
             remedy: "Rebuild the patch; tsugite build says why the padding could not be used."),
         Entry(
-            code: .processCommit, meaning: "What was written to the process didn't read back, so it was taken back.",
+            code: .processCommit,
+            meaning: "What was written to the process didn't read back, so it was taken back.",
             remedy: "See dmesg for memory errors; run the command again."),
         Entry(
             code: .commandUsage, meaning: "The command line doesn't make sense.",
@@ -214,6 +298,10 @@ extension FindingCode {
             code: .assembly,
             meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
             remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
+        Entry(
+            code: .otherLanguage,
+            meaning: "A diff reaches code in another language than C and C++.",
+            remedy: "Restart the program with the fixed version; other languages are not supported."),
         Entry(
             code: .generatedSource,
             meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",

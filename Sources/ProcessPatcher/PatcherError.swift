@@ -1,5 +1,5 @@
-public import Findings
 import ELF
+public import Findings
 import Linux
 import LivePatch
 

@@ -50,9 +50,12 @@ public enum ProcessPatcher {
             .processNotFound, "no process maps a binary that the patch is for",
             evidence: ["targets": targets.map(\.description).sorted().joined(separator: ", ")])
         var scan = ProcessScan()
-        let outcomes = try run(selection, none, &scan, { (scan) throws(PatcherError) in
-            try scan.processes(mapping: targets)
-        }) { operation.run($0, $1) }
+        let outcomes = try run(
+            selection, none, &scan,
+            { (scan) throws(PatcherError) in
+                try scan.processes(mapping: targets)
+            }
+        ) { operation.run($0, $1) }
         return OperationReport(
             operation: options.dryRun ? "plan" : "apply", processes: outcomes, unreadable: scan.unreadable,
             ifNone: none)
@@ -66,9 +69,12 @@ public enum ProcessPatcher {
         let none = Finding(
             .processNotPatched, "no process carries the patch \(selector)", evidence: ["patch": "\(selector)"])
         var scan = ProcessScan()
-        let outcomes = try run(selection, none, &scan, { (scan) throws(PatcherError) in
-            try scan.processesWithImages()
-        }) { operation.run($0, $1) }
+        let outcomes = try run(
+            selection, none, &scan,
+            { (scan) throws(PatcherError) in
+                try scan.processesWithImages()
+            }
+        ) { operation.run($0, $1) }
         return OperationReport(
             operation: "undo", processes: outcomes, unreadable: scan.unreadable, ifNone: none)
     }

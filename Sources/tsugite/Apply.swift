@@ -50,6 +50,7 @@ struct Apply: ParsableCommand {
 
 /// Prints a report and leaves with its status.
 func finish(_ report: OperationReport, _ output: OutputOptions) throws {
-    if output.json { try Printer.json(report) } else { Printer.out(OperationRendering.text(report)) }
-    if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
+    if output.json { Output.json(report) } else { Output.result(OperationRendering.text(report)) }
+    let status = ExitStatus(report.result)
+    if status != .done { throw status.exit }
 }

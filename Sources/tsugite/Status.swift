@@ -12,7 +12,7 @@ struct Status: ParsableCommand {
               tsugite status
               tsugite status --pid 4711 --json
 
-            Exit status: 0 something is applied, 10 nothing is, 64 usage, 70 internal error.
+            Exit status: 0 shown (no patch anywhere is an answer, too), 13 blocked, 64 usage, 70 internal error.
             """)
 
     @OptionGroup var processes: ProcessOptions
@@ -24,8 +24,7 @@ struct Status: ParsableCommand {
     func run() throws {
         try reportingErrors(json: output.json) {
             let report = try ProcessPatcher.status(processes.selection)
-            if output.json { try Printer.json(report) } else { Printer.out(text(report)) }
-            if report.isEmpty { throw ExitCode(10) }
+            if output.json { Output.json(report) } else { Output.result(text(report)) }
         }
     }
 
@@ -45,7 +44,7 @@ struct Status: ParsableCommand {
         }
         if lines.isEmpty { lines.append("no process carries a live patch") }
         if report.unreadable > 0 {
-            lines.append("\(report.unreadable) processes can't be looked at by this user")
+            lines.append(OperationRendering.unreadable(report.unreadable))
         }
         return lines.joined(separator: "\n")
     }

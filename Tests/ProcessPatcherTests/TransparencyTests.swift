@@ -28,7 +28,8 @@ extension ProcessTests {
                 }, uniquingKeysWith: { a, _ in a })
             // Result and errno of each call: only sigsuspend answers EINTR, because its signal came.
             for (call, wanted) in [
-                ("nanosleep", "0"), ("poll", "0"), ("futex", "0"), ("read", "1"), ("sigsuspend", "-1"), ("epoll", "1"),
+                ("nanosleep", "0"), ("poll", "0"), ("futex", "0"), ("read", "1"), ("sigsuspend", "-1"),
+                ("epoll", "1"),
                 ("semop", "0"), ("select", "0"), ("recv", "1"), ("futex-timeout", "-1"),
             ] {
                 #expect(results[call]?[0] == wanted, "\(call): \(answer)")
@@ -138,7 +139,8 @@ extension ProcessTests {
                 try expectApplied(undo("lab-fix", victim))
             }
             #expect(try state() == once)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(victim.pid)/fd").count == descriptors)
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/\(victim.pid)/fd").count == descriptors)
             let image = once.filter { $0.contains("/memfd:tsugite:lab-fix:") }
             #expect(!image.isEmpty)
             #expect(image.allSatisfy { !$0.contains("wx") })

@@ -152,7 +152,8 @@ struct BorrowedThread: ~Copyable {
     }
 
     /// Writes the way back, and what was put into ``room`` in front of it, to the thread's stack in one go.
-    private mutating func writeRoom(from start: RemoteAddress, _ memory: borrowing RemoteMemory) throws(SystemError) {
+    private mutating func writeRoom(from start: RemoteAddress, _ memory: borrowing RemoteMemory) throws(SystemError)
+    {
         let offset = Int(frame.rawValue - start.rawValue)
         wayBack().write(into: &room, at: offset)
         try memory.write(room, count: offset + SignalFrame.size(extendedState: extendedState), at: start)

@@ -49,7 +49,8 @@ final class PatcherContext {
         var reader = ProcReader()
         let filtered = try reader.status(of: id).seccompMode != 0
         return try BorrowedThread.borrow(
-            id, of: session.process, session.space, session.memory.remote, gadget, suspendingSeccomp: filtered, orphans)
+            id, of: session.process, session.space, session.memory.remote, gadget, suspendingSeccomp: filtered,
+            orphans)
     }
 
     /// Sleeping threads first; of many threads only some are looked at.

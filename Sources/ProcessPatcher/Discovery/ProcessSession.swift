@@ -35,7 +35,7 @@ final class ProcessSession {
                 Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
         }
         let status = try onProcess(process) { () throws(SystemError) in try reader.status(of: process) }
-        if status.tracer.rawValue != 0, status.tracer != ProcessID.current {
+        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
             throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
         }
         self.alive = alive

@@ -19,7 +19,8 @@ enum ImagePlace {
 
     /// Places for `size` bytes, the best first.
     static func candidates(
-        size: UInt64, near module: Range<UInt64>, fixedAddress: Bool, _ space: AddressSpace, excluding: [RemoteRange]
+        size: UInt64, near module: Range<UInt64>, fixedAddress: Bool, _ space: AddressSpace,
+        excluding: [RemoteRange]
     ) -> [UInt64] {
         guard size < reach else { return [] }
         let low = max(lowest, module.upperBound > reach ? module.upperBound - reach : 0)

@@ -166,7 +166,9 @@ struct ImageInstaller {
         if existing == nil {
             try memory.remote.write(name, at: borrowed.scratch)
             fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: true), memory.remote)
-            if fd == -22 { fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: false), memory.remote) }
+            if fd == -22 {
+                fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: false), memory.remote)
+            }
             if fd >= 0 { try fill(Int32(fd), linked) }
         }
         var mapped: [RemoteRange] = []

@@ -21,7 +21,9 @@ struct RoundObserver {
         return found
     }
 
-    /// Waits until the process has closed a descriptor: the end of a round. False if it doesn't.
+    /// Waits until the process has closed a descriptor: the end of a round.
+    ///
+    /// False if it doesn't.
     func waitForClose(_ fd: Int64) throws(SystemError) -> Bool {
         var closed = false
         try until {

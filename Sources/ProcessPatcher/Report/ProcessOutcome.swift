@@ -112,15 +112,4 @@ public struct OperationReport: Sendable, Equatable, Codable {
         if results.contains(.blocked) { return .blocked }
         return results.contains(.deferred) ? .deferred : .nothingToDo
     }
-
-    /// The command's exit status: 0 applied, 10 nothing to do, 11 partial, 12 deferred, 13 blocked.
-    public var exitStatus: Int32 {
-        switch result {
-        case .applied: 0
-        case .nothingToDo: 10
-        case .partial: 11
-        case .deferred: 12
-        case .blocked: 13
-        }
-    }
 }

@@ -39,7 +39,8 @@ struct Symboliser {
         let link = pc &- module.bias
         for entry in all {
             let symbol = entry.symbol
-            guard symbol.type == .function, !symbol.isUndefined, symbol.value <= link, link - symbol.value < symbol.size
+            guard symbol.type == .function, !symbol.isUndefined, symbol.value <= link,
+                link - symbol.value < symbol.size
             else { continue }
             return (symbol.name, symbol.value &+ module.bias, module.shortName)
         }

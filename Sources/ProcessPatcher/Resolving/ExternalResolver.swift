@@ -106,7 +106,8 @@ struct IndirectFunction {
         }
         throw PatcherError(
             Finding(
-                .processSymbol, "\(name) chooses its implementation at run time, and nothing in process"
+                .processSymbol,
+                "\(name) chooses its implementation at run time, and nothing in process"
                     + " \(session.process) has bound it yet",
                 evidence: ["pid": "\(session.process)", "symbol": name, "module": definer.shortName]))
     }

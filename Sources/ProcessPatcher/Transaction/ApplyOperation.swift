@@ -28,7 +28,8 @@ struct ApplyOperation {
                 session.process, session.name, .nothingToDo, patches: plan.present, recovered: recovered)
         }
         let known = Dictionary(
-            plan.retiring.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }, uniquingKeysWith: { a, _ in a })
+            plan.retiring.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }, uniquingKeysWith: { a, _ in a }
+        )
         let proof = Proof(session: session, known: known)
         for image in plan.images { try proof.check(image) }
         var outcome = ProcessOutcome(
@@ -45,7 +46,7 @@ struct ApplyOperation {
             do {
                 var planner = ApplyPlanner(session, allowReplace: allowReplace)
                 return try planner.plan(inputs)
-            } catch where error.finding.code == .processStarting && MonotonicTime.now < deadline {
+            } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
                 Nap.nanoseconds(2_000_000)
                 try session.refresh()
             }
@@ -65,8 +66,8 @@ struct ApplyOperation {
         let result: Committer.Result
         do {
             result = try Committer(
-            session: session, unit: unit, deadline: deadline, orphans: context.orphans
-        ).run(commit)
+                session: session, unit: unit, deadline: deadline, orphans: context.orphans
+            ).run(commit)
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
             throw error
@@ -82,7 +83,8 @@ struct ApplyOperation {
             outcome.finding = finding
         }
         if outcome.result != .applied {
-            try installer.remove(session.installed.filter { $0.state == .prepared && $0.transaction == transaction })
+            try installer.remove(
+                session.installed.filter { $0.state == .prepared && $0.transaction == transaction })
         }
     }
 }

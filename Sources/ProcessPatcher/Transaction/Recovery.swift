@@ -25,6 +25,13 @@ struct Recovery {
         session.installed.contains { halfWay.contains($0.state) }
     }
 
+    /// Whether a patcher that lives is in the middle of changing the process.
+    static func isUnderWay(_ session: ProcessSession, _ context: PatcherContext) -> Bool {
+        session.installed.contains {
+            halfWay.contains($0.state) && $0.patcher != context.patcher && context.isAlive($0.patcher)
+        }
+    }
+
     /// Finishes everything; answers how many transactions there were.
     /// - Throws: if another patcher is at work on this process, or a thread keeps it from being finished.
     func run() throws(PatcherError) -> Int {
@@ -111,7 +118,8 @@ struct Recovery {
         case .deferred(let finding):
             throw PatcherError(
                 Finding(
-                    .processUnfinished, "an operation on process \(session.process) that was killed half-way can't"
+                    .processUnfinished,
+                    "an operation on process \(session.process) that was killed half-way can't"
                         + " be taken back yet: \(finding.message)", evidence: ["pid": "\(session.process)"]))
         }
     }

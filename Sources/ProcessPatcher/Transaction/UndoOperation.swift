@@ -41,6 +41,9 @@ struct UndoOperation {
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext
     ) throws(PatcherError) -> ProcessOutcome? {
         var recovered = 0
+        // What another patcher does right now to other patches is no business of this one.
+        let isConcerned = session.installed.contains { selector.matches($0) }
+        if !isConcerned, Recovery.isUnderWay(session, context) { return nil }
         if Recovery.isNeeded(session) {
             recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         }

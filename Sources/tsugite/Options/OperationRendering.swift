@@ -33,9 +33,14 @@ enum OperationRendering {
         var text = "\(report.operation): \(report.result.rawValue)"
         if !report.processes.isEmpty { text += ", \(done) of \(report.processes.count) processes" }
         if report.unreadable > 0 {
-            text += "; \(report.unreadable) processes can't be looked at by this user"
+            text += "; \(unreadable(report.unreadable))"
         }
         return text
+    }
+
+    /// How many processes nothing is known about.
+    static func unreadable(_ count: Int) -> String {
+        "\(count) process\(count == 1 ? "" : "es") can't be looked at by this user"
     }
 
     static func pad(_ text: String, _ width: Int) -> String {

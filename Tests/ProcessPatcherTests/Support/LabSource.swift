@@ -1,5 +1,7 @@
 /// The program that most tests here patch: it obeys commands on its standard input, a line each, and answers with
-/// one line. `VERSION` is what the patched functions report.
+/// one line.
+///
+/// `VERSION` is what the patched functions report.
 let labSource = #"""
     #define _GNU_SOURCE
     #include <errno.h>

@@ -29,7 +29,8 @@ struct MiniBuilder {
     ) throws -> (PatchTarget, PatchObject) {
         replaced = Set(functions)
         for function in functions {
-            let symbol = try require(objectSymbols.first { $0.name == function && $0.sectionIndex != nil }, function)
+            let symbol = try require(
+                objectSymbols.first { $0.name == function && $0.sectionIndex != nil }, function)
             _ = try load(section: try require(symbol.sectionIndex, function))
         }
         try loadUnwindTables()
@@ -80,7 +81,8 @@ struct MiniBuilder {
     /// A short function's bytes with the padding behind it.
     private func padding(after symbol: Symbol, _ original: [UInt8], _ need: Int) throws -> [UInt8] {
         if original.count >= need { return original }
-        let next = binarySymbols.filter { $0.value > symbol.value && $0.sectionIndex == symbol.sectionIndex }
+        let next =
+            binarySymbols.filter { $0.value > symbol.value && $0.sectionIndex == symbol.sectionIndex }
             .map(\.value).min() ?? symbol.value + 16
         let room = min(next - symbol.value, 16)
         return try binary.contents(atAddress: symbol.value, count: room).bytes
@@ -174,7 +176,9 @@ struct MiniBuilder {
                 output += record
                 let common = try require(commons[at + 4 - pointer], "CIE")
                 let distance = UInt32(start + 4 - common)
-                for index in 0..<4 { output[start + 4 + index] = UInt8(truncatingIfNeeded: distance >> UInt32(index * 8)) }
+                for index in 0..<4 {
+                    output[start + 4 + index] = UInt8(truncatingIfNeeded: distance >> UInt32(index * 8))
+                }
             } else {
                 at += 4 + length
                 continue

@@ -9,43 +9,33 @@ struct OutputOptions: ParsableArguments {
     var json = false
 }
 
-/// Exit statuses of all verbs, beside those of the argument parser (64 usage).
-enum ExitStatus {
-    /// The operation isn't possible here.
-    static let blocked: Int32 = 13
-    /// Something that should work didn't.
-    static let `internal`: Int32 = 70
+/// Where the command's words go: results to standard output, everything else to standard error.
+enum Output {
+    /// Prints a result.
+    static func result(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
-    /// The status for an error that kept a verb from doing anything.
-    static func of(_ finding: Finding) -> Int32 {
-        let code = finding.code.rawValue
-        return code.hasPrefix("SYS-") ? Self.internal : blocked
-    }
-}
+    /// Prints something about the work itself.
+    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
-/// Prints results on standard output, everything else on standard error.
-enum Printer {
-    static func out(_ text: String) { write(text + "\n", to: 1) }
+    /// Shows a line that the next one overwrites; only for a terminal.
+    static func line(_ text: String) { write("\r\u{1b}[K" + text, to: STDERR_FILENO) }
 
-    static func error(_ text: String) { write(text + "\n", to: 2) }
-
-    /// A line that the next one overwrites, if anybody watches.
-    static func progress(_ text: String) {
-        guard isatty(2) == 1 else { return }
-        write("\r\u{1b}[K" + text, to: 2)
-    }
-
-    static func json(_ value: some Encodable) throws {
+    /// Prints a value as JSON, keys sorted.
+    static func json(_ value: some Encodable) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        out(String(decoding: try encoder.encode(value), as: UTF8.self))
+        guard let data = try? encoder.encode(value) else { return note("the result can't be written as JSON") }
+        result(String(decoding: data, as: UTF8.self))
     }
+
+    /// Whether standard error is a terminal.
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     private static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
-            // The slice lies inside the array.
+            // The part from `done` on lies inside the array.
             let count = unsafe bytes.withUnsafeBytes { all in
                 unsafe Glibc.write(descriptor, all.baseAddress.map { unsafe $0 + done }, all.count - done)
             }
@@ -66,7 +56,7 @@ func reportingErrors(json: Bool, _ body: () throws -> Void) throws {
         try body()
     } catch let error as any DiagnosableError {
         let finding = error.finding
-        if json { try Printer.json(Report(finding: finding)) } else { Printer.error("tsugite: \(finding)") }
-        throw ExitCode(ExitStatus.of(finding))
+        if json { Output.json(Report(finding: finding)) } else { Output.note("tsugite: \(finding)") }
+        throw ExitStatus(finding).exit
     }
 }

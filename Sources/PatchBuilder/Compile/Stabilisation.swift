@@ -1,0 +1,131 @@
+// The third stage: apply the diffs to what was compiled, and leave the texts after them, `#line` in place.
+//
+// The texts before are read from the copy that was built, not from the author's tree: a build may have changed
+// a source before it compiled it, and what was compiled is what runs.
+
+import Findings
+import Linux
+
+struct Stabilisation {
+    /// The copy of the tree.
+    let tree: BuildTree
+    /// The author's tree, to tell what the build has made.
+    let source: String
+    /// Folder for the results.
+    let folder: String
+
+    /// Applies the diffs in order.
+    ///
+    /// - Parameter patches: paths of the diffs.
+    func run(_ patches: [String]) throws(BuildError) -> StabilisedDiff {
+        let root = tree.copy
+        var state = AppliedTree { (path: String) throws(BuildError) in try Self.read(path, below: root) }
+        var whole: [UInt8] = []
+        for patch in patches {
+            let bytes = try Self.diff(patch)
+            let name = BuildPath.name(patch)
+            try state.apply(DiffParser.parse(bytes, name: name), name: name)
+            whole += bytes
+        }
+        let files = try state.finish()
+        let texts = folder + "/texts"
+        try WorkFolder.remove(texts)
+        try WorkFolder.make(texts)
+        var stabilised: [StabilisedFile] = []
+        for (number, file) in files.enumerated() {
+            stabilised.append(try stabilise(file, number: number, texts))
+        }
+        let copies = try copies(of: files, stabilised)
+        try WorkFolder.write(whole, to: folder + "/diff")
+        return StabilisedDiff(
+            files: (stabilised + copies).sorted { $0.path < $1.path }, diffFile: folder + "/diff",
+            digest: ContentDigest.hex(whole), notes: state.notes)
+    }
+
+    /// Refuses diffs that can't be read or parsed.
+    static func checkReadable(_ patches: [String]) throws(BuildError) {
+        for patch in patches { _ = try DiffParser.parse(try diff(patch), name: BuildPath.name(patch)) }
+    }
+
+    private static func diff(_ path: String) throws(BuildError) -> [UInt8] {
+        do throws(SystemError) {
+            return try FileSystem.read(path, limit: 1 << 28)
+        } catch {
+            throw BuildError(
+                .diffMalformed, "\(path) can't be read: \(error.errno)",
+                evidence: ["diff": path, "errno": error.errno.name], remedy: "Check --patch FILE.")
+        }
+    }
+
+    private func stabilise(
+        _ file: AppliedFile, number: Int, _ texts: String
+    ) throws(BuildError) -> StabilisedFile {
+        let role = FileRole(path: file.path)
+        var result = StabilisedFile(
+            path: file.path, oldPath: file.oldPath, role: role, change: file.change, postFile: "", regions: [],
+            shiftedLines: 0)
+        guard let post = file.post else { return result }
+        result.regions = post.regions(originalCount: file.pre?.lines.count ?? 0)
+        var bytes = post.source.bytes
+        // Directives only make sense in what a C compiler reads.
+        if let pre = file.pre, [.source, .header, .test].contains(role) {
+            let stabilised = Stabiliser.stabilise(pre: pre, post: post)
+            bytes = stabilised.bytes
+            result.shiftedLines = stabilised.shiftedLines
+        }
+        result.postFile = "\(texts)/\(number)-\(BuildPath.name(file.path))"
+        try WorkFolder.write(bytes, to: result.postFile)
+        return result
+    }
+
+    /// Files that the build copied from edited ones, and that it compiled instead or as well.
+    ///
+    /// Packages that are built in several flavours copy their sources into a folder for each.
+    private func copies(
+        of files: [AppliedFile], _ stabilised: [StabilisedFile]
+    ) throws(BuildError) -> [StabilisedFile] {
+        var originals: [String: [(text: [UInt8], file: StabilisedFile)]] = [:]
+        for (file, result) in zip(files, stabilised) {
+            guard let pre = file.pre, [.source, .header, .other].contains(result.role) else { continue }
+            originals[BuildPath.name(file.oldPath ?? file.path), default: []].append((pre.bytes, result))
+        }
+        guard !originals.isEmpty else { return [] }
+        let edited = Set(files.flatMap { [$0.path, $0.oldPath].compactMap { $0 } })
+        var copies: [StabilisedFile] = []
+        for entry in try SourceTree(tree.copy).entries where entry.facts.isRegular && !edited.contains(entry.path) {
+            guard let candidates = originals[BuildPath.name(entry.path)],
+                candidates.contains(where: { UInt64($0.text.count) == entry.facts.size }),
+                !FileFacts.exists(source + "/" + entry.path),
+                let text = try? FileSystem.read(tree.copy + "/" + entry.path),
+                let original = candidates.first(where: { $0.text == text })
+            else { continue }
+            var copy = original.file
+            copy.copyOf = copy.path
+            copy.path = entry.path
+            copy.oldPath = nil
+            copy.change = copy.change == .removed ? .removed : .edited
+            copies.append(copy)
+        }
+        return copies
+    }
+
+    /// A regular file of the tree, no symbolic link on its way.
+    private static func read(_ path: String, below root: String) throws(BuildError) -> [UInt8]? {
+        var place = root
+        for part in path.split(separator: "/") {
+            place += "/" + part
+            guard let facts = try? FileFacts.of(place, followingLinks: false) else { return nil }
+            if facts.isSymbolicLink {
+                throw BuildError(
+                    .diffPath, "a diff edits \(path), which is reached through a symbolic link",
+                    evidence: ["path": path, "link": String(place.dropFirst(root.count + 1))])
+            }
+            if place.count == root.count + 1 + path.count, !facts.isRegular { return nil }
+        }
+        do throws(SystemError) {
+            return try FileSystem.read(place, limit: 1 << 28)
+        } catch {
+            throw BuildError(error, path: place)
+        }
+    }
+}
