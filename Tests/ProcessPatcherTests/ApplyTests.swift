@@ -8,7 +8,7 @@ import Testing
 @testable import ProcessPatcher
 
 extension ProcessTests {
-    /// Applying and undoing in real processes. These tests trace processes, so they need root.
+    /// Applying and undoing in real processes; tracing them needs root.
     @Suite struct ApplyTests {
         @Test(arguments: LabKind.all)
         func `applies and undoes in every kind of binary`(_ kind: LabKind) throws {

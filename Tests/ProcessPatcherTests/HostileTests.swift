@@ -9,7 +9,7 @@ import Testing
 @testable import ProcessPatcher
 
 extension ProcessTests {
-    /// Processes that can't be changed, or do everything to make it hard. None may be harmed.
+    /// Processes that can't be changed, or do everything to make it hard; none may be harmed.
     @Suite struct HostileTests {
         @Test func `a filter that kills on mmap neither kills nor is weakened`() throws {
             let lab = try Lab.of()
