@@ -71,6 +71,18 @@ extension FindingCode {
     public static let diffConflict = FindingCode(rawValue: "BLD-DIFF-CONFLICT")
     /// The tree holds the change already.
     public static let diffApplied = FindingCode(rawValue: "BLD-DIFF-APPLIED")
+    /// The patch can't be written where it shall go.
+    public static let outputFolder = FindingCode(rawValue: "BLD-OUTPUT")
+    /// A program of Debian's that is needed can't be run.
+    public static let debianTools = FindingCode(rawValue: "BLD-DEBIAN-TOOLS")
+    /// The archives' lists can't be had.
+    public static let debianArchive = FindingCode(rawValue: "BLD-DEBIAN-ARCHIVE")
+    /// A version isn't in the archives; evidence: the offered ones.
+    public static let debianVersion = FindingCode(rawValue: "BLD-DEBIAN-VERSION")
+    /// A source package can't be unpacked, or lacks a patch that was named.
+    public static let debianSource = FindingCode(rawValue: "BLD-DEBIAN-SOURCE")
+    /// Build dependencies are missing; evidence: which.
+    public static let debianDependencies = FindingCode(rawValue: "BLD-DEBIAN-DEPENDS")
     /// A diff names a file outside the tree.
     public static let diffPath = FindingCode(rawValue: "BLD-DIFF-PATH")
     /// A diff changes a binary file.
@@ -287,6 +299,24 @@ extension FindingCode {
         Entry(
             code: .diffApplied, meaning: "The source tree has the change of the diff already.",
             remedy: "Give the tree of the version that is shipped and running, without the fix."),
+        Entry(
+            code: .outputFolder, meaning: "The patch file can't be written where it shall go.",
+            remedy: "Make the folder (mkdir -p), or name another one with -o."),
+        Entry(
+            code: .debianTools, meaning: "A program that Debian packages are built with is missing or can't be run.",
+            remedy: "apt-get install dpkg-dev patch fakeroot; --debian works on Debian and its relatives."),
+        Entry(
+            code: .debianArchive, meaning: "The lists of the package archives can't be fetched.",
+            remedy: "Check the network and /etc/apt, then run the command again; or give a .dsc: --debian FILE.dsc."),
+        Entry(
+            code: .debianVersion, meaning: "The wanted version of a source package isn't in the archives.",
+            remedy: "Take an offered version, or the .dsc with its files from snapshot.debian.org: --debian FILE.dsc."),
+        Entry(
+            code: .debianSource, meaning: "A Debian package can't be unpacked, or has no patch of the given name.",
+            remedy: "See the evidence; a damaged download is fetched again after removing it from the work folder."),
+        Entry(
+            code: .debianDependencies, meaning: "Packages that the source is built with aren't installed.",
+            remedy: "Add --clean-root, or --install-dependencies as root."),
         Entry(
             code: .diffPath,
             meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",
