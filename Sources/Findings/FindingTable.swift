@@ -71,6 +71,10 @@ extension FindingCode {
     public static let diffConflict = FindingCode(rawValue: "BLD-DIFF-CONFLICT")
     /// The tree holds the change already.
     public static let diffApplied = FindingCode(rawValue: "BLD-DIFF-APPLIED")
+    /// A type's layout changes, and objects of it exist already; evidence: type, fields, users.
+    public static let layoutChanged = FindingCode(rawValue: "BLD-LAYOUT")
+    /// Whether types change can't be found out.
+    public static let layoutUnknown = FindingCode(rawValue: "BLD-LAYOUT-UNKNOWN")
     /// The patch can't be written where it shall go.
     public static let outputFolder = FindingCode(rawValue: "BLD-OUTPUT")
     /// A program of Debian's that is needed can't be run.
@@ -300,20 +304,28 @@ extension FindingCode {
             code: .diffApplied, meaning: "The source tree has the change of the diff already.",
             remedy: "Give the tree of the version that is shipped and running, without the fix."),
         Entry(
+            code: .layoutChanged,
+            meaning: "The fix changes the layout of a type of which running processes have objects already.",
+            remedy: "Keep the old layout: new data in a shadow variable, see docs/hooks.md; or restart instead."),
+        Entry(
+            code: .layoutUnknown, meaning: "Without readable debug information a changed layout would go unseen.",
+            remedy: "Build with a compiler that writes DWARF 4 (-gdwarf-4) into the object."),
+        Entry(
             code: .outputFolder, meaning: "The patch file can't be written where it shall go.",
             remedy: "Make the folder (mkdir -p), or name another one with -o."),
         Entry(
-            code: .debianTools, meaning: "A program that Debian packages are built with is missing or can't be run.",
-            remedy: "apt-get install dpkg-dev patch fakeroot; --debian works on Debian and its relatives."),
+            code: .debianTools,
+            meaning: "A program that Debian packages are built with is missing or can't be run.",
+            remedy: "apt-get install dpkg-dev patch fakeroot; --debian works on Debian and its kin."),
         Entry(
             code: .debianArchive, meaning: "The lists of the package archives can't be fetched.",
-            remedy: "Check the network and /etc/apt, then run the command again; or give a .dsc: --debian FILE.dsc."),
+            remedy: "Check the network and /etc/apt, then run it again; or give a .dsc: --debian FILE.dsc."),
         Entry(
             code: .debianVersion, meaning: "The wanted version of a source package isn't in the archives.",
-            remedy: "Take an offered version, or the .dsc with its files from snapshot.debian.org: --debian FILE.dsc."),
+            remedy: "Take an offered version, or the .dsc from snapshot.debian.org: --debian FILE.dsc."),
         Entry(
             code: .debianSource, meaning: "A Debian package can't be unpacked, or has no patch of the given name.",
-            remedy: "See the evidence; a damaged download is fetched again after removing it from the work folder."),
+            remedy: "See the evidence; remove a damaged download from the work folder to fetch it again."),
         Entry(
             code: .debianDependencies, meaning: "Packages that the source is built with aren't installed.",
             remedy: "Add --clean-root, or --install-dependencies as root."),

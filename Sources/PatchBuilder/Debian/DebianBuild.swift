@@ -11,7 +11,7 @@ package struct DebianRequest: Sendable, Equatable {
     package var version: String?
     /// Patches of the package's series that the tree shall be built without.
     package var without: [String]
-    /// Diffs; a name of a left-out patch stands for that patch. Empty: all left-out patches.
+    /// Diffs, or names of left-out patches; empty: all left-out patches.
     package var patches: [String]
     /// Whether missing build dependencies are installed on this machine.
     package var installsDependencies: Bool

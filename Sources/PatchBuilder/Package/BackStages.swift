@@ -224,7 +224,9 @@ extension BackStages {
         for (pair, comparison) in zip(pairs.pairs, comparisons)
         where pair.links.contains(match.link) && !comparison.isSame {
             let placement = placer.place(comparison.pre, order: order[pair.compile] ?? 0)
-            units.append(PatchUnit(name: pair.unit, comparison: comparison, placement: placement))
+            let replaced = Set(comparison.functions.filter { $0.pre != nil && $0.post != nil }.map(\.name))
+            let layout = LayoutVerdict(pre: comparison.pre.file, post: comparison.post.file, replaced: replaced)
+            units.append(PatchUnit(name: pair.unit, comparison: comparison, placement: placement, layout: layout))
         }
         var built: [String: String] = [:]
         for output in build.outputs where output.kind == .sharedLibrary {

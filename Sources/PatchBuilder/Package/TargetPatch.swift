@@ -55,6 +55,7 @@ extension TargetPatch {
         var refusals = input.units.flatMap { unit in
             unit.comparison.data.filter(\.isBlocking).filter { $0.isIn(unit) }.map { $0.refusal(in: unit.name) }
         }
+        refusals += input.units.layoutRefusals
         refusals += UnitProof.prove(&input.units, placer, input.proven)
         closure = PatchClosure(input.units)
         try closure.run()
