@@ -83,6 +83,8 @@ extension FindingCode {
     public static let debianArchive = FindingCode(rawValue: "BLD-DEBIAN-ARCHIVE")
     /// A version isn't in the archives; evidence: the offered ones.
     public static let debianVersion = FindingCode(rawValue: "BLD-DEBIAN-VERSION")
+    /// A throw-away root for building can't be made or entered.
+    public static let cleanRoot = FindingCode(rawValue: "BLD-CLEAN-ROOT")
     /// A source package can't be unpacked, or lacks a patch that was named.
     public static let debianSource = FindingCode(rawValue: "BLD-DEBIAN-SOURCE")
     /// Build dependencies are missing; evidence: which.
@@ -323,6 +325,9 @@ extension FindingCode {
         Entry(
             code: .debianVersion, meaning: "The wanted version of a source package isn't in the archives.",
             remedy: "Take an offered version, or the .dsc from snapshot.debian.org: --debian FILE.dsc."),
+        Entry(
+            code: .cleanRoot, meaning: "A throw-away root for building can't be made or entered.",
+            remedy: "See the evidence; apt-get install mmdebstrap, run as root, or leave out --clean-root."),
         Entry(
             code: .debianSource, meaning: "A Debian package can't be unpacked, or has no patch of the given name.",
             remedy: "See the evidence; remove a damaged download from the work folder to fetch it again."),

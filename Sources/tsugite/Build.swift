@@ -38,6 +38,9 @@ struct Build: ParsableCommand {
     var withoutPatches: [String] = []
     @Flag(help: "With --debian: install missing build dependencies on this machine (as root).")
     var installDependencies = false
+    @Flag(
+        help: "With --debian: build in a throw-away root with nothing of this machine in it (mmdebstrap; as root).")
+    var cleanRoot = false
     @Option(
         name: .customLong("patch"), parsing: .upToNextOption,
         help: ArgumentHelp("Diffs of the fix, in order (unified; -p0, -p1, git, quilt).", valueName: "file"))
@@ -88,14 +91,15 @@ struct Build: ParsableCommand {
             return
         }
         guard source != nil else { throw ValidationError("Name what to build: --source FOLDER or --debian NAME.") }
-        guard withoutPatches.isEmpty, !installDependencies else {
-            throw ValidationError("--without-patch and --install-dependencies belong to --debian.")
+        guard withoutPatches.isEmpty, !installDependencies, !cleanRoot else {
+            throw ValidationError("--without-patch, --install-dependencies and --clean-root belong to --debian.")
         }
         guard !patches.isEmpty else { throw ValidationError("Name at least one diff: --patch FILE.") }
         guard !targets.isEmpty else { throw ValidationError("Name at least one shipped binary: --target FILE.") }
     }
 
     func run() throws {
+        if cleanRoot, let debian, !CleanRoot.isInside { return try runInCleanRoot(debian) }
         let progress = BuildProgressLine(isQuiet: quiet || json)
         let report: BuildVerdict
         do throws(BuildError) {
@@ -190,6 +194,54 @@ extension Build {
             written.append(try write(patch, to: "\(folder)/\(manifest.name).tsp", manifest))
         }
         return BuildVerdict(written, notes: package.notes, shipped: shipped)
+    }
+}
+
+// MARK: - Clean root
+
+extension Build {
+    /// The same command once more, in a root that holds only what the package is built with.
+    private func runInCleanRoot(_ spec: String) throws {
+        let progress = BuildProgressLine(isQuiet: quiet || json)
+        let code: Int32
+        do throws(BuildError) {
+            let parts = spec.split(separator: "=", maxSplits: 1).map(String.init)
+            let folder = Self.absolute(output ?? ".")
+            let cache = Self.absolute(work ?? Self.defaultWorkFolder)
+            let asked = DebianRequest(
+                name: parts.first ?? spec, version: parts.count > 1 ? parts[1] : nil, workFolder: cache,
+                output: folder, jobs: jobs)
+            let root = try CleanRoot(cache) { progress.show($0) }
+            let (source, notes) = try root.source(asked)
+            for note in notes { Output.note("note: \(note)") }
+            // The folder must be there to be shown inside; one that stays empty goes again.
+            let isNew = !FileFacts.exists(folder)
+            if isNew { try WorkFolder.make(folder) }
+            let files = patches.map(Self.absolute).filter(FileFacts.exists)
+            var arguments = ["build", "--debian", source.path, "--work", cache, "-o", folder, "--jobs", "\(jobs)"]
+            if !withoutPatches.isEmpty { arguments += ["--without-patch"] + withoutPatches }
+            let given = zip(patches, patches.map(Self.absolute)).map { FileFacts.exists($1) ? $1 : $0 }
+            if !given.isEmpty { arguments += ["--patch"] + given }
+            if !advisories.isEmpty { arguments += ["--advisory"] + advisories }
+            if let name { arguments += ["--name", name] }
+            if let redo { arguments += ["--redo", redo.rawValue] }
+            if json { arguments.append("--json") }
+            if quiet { arguments.append("--quiet") }
+            progress.finish()
+            let result = try root.run(arguments, for: source, visible: [folder] + files)
+            if isNew { try? FileSystem.remove(folder) }
+            if case .exited(let status) = result.status {
+                code = status
+            } else {
+                code = ExitStatus.internal.rawValue
+            }
+        } catch {
+            progress.finish()
+            let verdict = BuildVerdict(findings: [error.finding])
+            if json { Output.json(verdict) } else { verdict.print() }
+            throw verdict.status.exit
+        }
+        guard code == 0 else { throw ExitCode(code) }
     }
 }
 

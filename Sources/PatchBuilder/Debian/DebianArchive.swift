@@ -97,6 +97,12 @@ extension DebianArchive {
         try WorkFolder.write([], to: stamp)
     }
 
+    /// The lines of the lists, for binary and source packages.
+    func lines() throws(BuildError) -> [String] {
+        String(decoding: try WorkFolder.read(lists + "/sources.list"), as: UTF8.self).split(separator: "\n")
+            .map(String.init).filter { $0.hasPrefix("deb ") }
+    }
+
     /// Nanoseconds since 1970, by the clock that file times follow.
     private func now() throws(BuildError) -> UInt64 {
         let probe = lists + "/now"

@@ -103,6 +103,15 @@ package struct DebianBuild: Sendable {
 // MARK: - version
 
 extension DebianBuild {
+    /// The version that a request means, fetched, and notes on the choice.
+    static func choose(
+        _ request: DebianRequest, _ archive: DebianArchive
+    ) throws(BuildError) -> (source: SourcePackage, notes: [String]) {
+        var notes: [String] = []
+        let source = try choose(request, archive, InstalledPackages(), &notes)
+        return (source, notes)
+    }
+
     private static func choose(
         _ request: DebianRequest, _ archive: DebianArchive, _ installed: InstalledPackages,
         _ notes: inout [String]
