@@ -71,6 +71,8 @@ extension FindingCode {
     public static let diffConflict = FindingCode(rawValue: "BLD-DIFF-CONFLICT")
     /// The tree holds the change already.
     public static let diffApplied = FindingCode(rawValue: "BLD-DIFF-APPLIED")
+    /// A patch writes over read-only data, which wasn't allowed; evidence: which.
+    public static let processData = FindingCode(rawValue: "USR-DATA")
     /// A type's layout changes, and objects of it exist already; evidence: type, fields, users.
     public static let layoutChanged = FindingCode(rawValue: "BLD-LAYOUT")
     /// Whether types change can't be found out.
@@ -305,6 +307,9 @@ extension FindingCode {
         Entry(
             code: .diffApplied, meaning: "The source tree has the change of the diff already.",
             remedy: "Give the tree of the version that is shipped and running, without the fix."),
+        Entry(
+            code: .processData, meaning: "A patch writes over read-only data in place, which must be allowed.",
+            remedy: "tsugite inspect shows old and new bytes; if they may change under running code: --allow-data."),
         Entry(
             code: .layoutChanged,
             meaning: "The fix changes the layout of a type of which running processes have objects already.",

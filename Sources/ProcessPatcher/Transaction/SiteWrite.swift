@@ -1,6 +1,8 @@
 import Linux
 
-/// One change to the target's own code: five bytes at a function's entry.
+/// One change to the target's own memory: five bytes at a function's entry, or a piece of read-only data.
+///
+/// `expected` and `replacement` have the same length.
 struct SiteWrite: Sendable, Equatable {
     let address: RemoteAddress
     /// What has to stand there before.
@@ -21,7 +23,8 @@ struct SiteWriter: ~Copyable {
     private let replacement: UnsafeMutableRawBufferPointer
     private let found: UnsafeMutableRawBufferPointer
     private let count: Int
-    private static let size = JumpEncoding.trampolineSize
+    /// Where each site's bytes start in the buffers; one more than there are sites.
+    private let starts: UnsafeMutableBufferPointer<Int>
 
     /// What the writing came to.
     enum Outcome: Equatable {
@@ -39,28 +42,36 @@ struct SiteWriter: ~Copyable {
         self.sites = sites
         self.memory = memory
         count = sites.count
-        let bytes = max(count, 1) * Self.size
+        let bytes = max(sites.reduce(0) { $0 + $1.expected.count }, 1)
+        unsafe starts = .allocate(capacity: count + 1)
         unsafe ranges = .allocate(capacity: max(count, 1))
         unsafe expected = .allocate(byteCount: bytes, alignment: 16)
         unsafe replacement = .allocate(byteCount: bytes, alignment: 16)
         unsafe found = .allocate(byteCount: bytes, alignment: 16)
+        var at = 0
         for (index, site) in sites.enumerated() {
-            // Every site has exactly `size` bytes of each kind, and there is room for `count` of them.
+            // There is an element for each site and one more, and room in the buffers for the sum of all sites' bytes.
+            unsafe starts.initializeElement(at: index, to: at)
             unsafe ranges.initializeElement(
-                at: index, to: RemoteRange(start: site.address, count: UInt64(Self.size)))
-            for byte in 0..<Self.size {
-                unsafe expected[index * Self.size + byte] = site.expected[byte]
-                unsafe replacement[index * Self.size + byte] = site.replacement[byte]
+                at: index, to: RemoteRange(start: site.address, count: UInt64(site.expected.count)))
+            for byte in site.expected.indices {
+                unsafe expected[at + byte] = site.expected[byte]
+                unsafe replacement[at + byte] = byte < site.replacement.count ? site.replacement[byte] : 0
             }
+            at += site.expected.count
         }
+        unsafe starts.initializeElement(at: count, to: at)
     }
 
     deinit {
         unsafe ranges.deallocate()
+        unsafe starts.deallocate()
         unsafe expected.deallocate()
         unsafe replacement.deallocate()
         unsafe found.deallocate()
     }
+
+    private static let page = 4096
 
     /// Writes each site's own bytes over themselves, so that the process gets its private copy of the pages now
     /// and not in the pause.
@@ -69,11 +80,12 @@ struct SiteWriter: ~Copyable {
     func touch() throws(PatcherError) {
         for index in 0..<count {
             let site = sites[index]
-            let bytes = try memory.bytes(site.address, Self.size)
+            let bytes = try memory.bytes(site.address, site.expected.count)
             guard bytes == site.expected else { continue }
-            try memory.write([bytes[0]], at: site.address)
-            if let last = site.address.adding(UInt64(Self.size - 1)), let byte = bytes.last {
-                try memory.write([byte], at: last)
+            // A byte of each page that the site lies on, the first and the last one among them.
+            for offset in stride(from: 0, to: bytes.count, by: Self.page) + [bytes.count - 1] {
+                guard let place = site.address.adding(UInt64(offset)) else { continue }
+                try memory.write([bytes[offset]], at: place)
             }
         }
     }
@@ -100,7 +112,7 @@ struct SiteWriter: ~Copyable {
         var old = 0
         var new = 0
         for site in sites {
-            let bytes = try memory.bytes(site.address, Self.size)
+            let bytes = try memory.bytes(site.address, site.expected.count)
             if bytes == site.expected { old += 1 }
             if bytes == site.replacement { new += 1 }
         }
@@ -113,25 +125,26 @@ struct SiteWriter: ~Copyable {
         // `found` has room for the sum of the ranges.
         let result = unsafe memory.remote.gather(
             UnsafeBufferPointer(rebasing: ranges[0..<count]), into: found)
-        return result.rawValue == count * Self.size
+        return unsafe result.rawValue == starts[count]
     }
 
     /// The first site whose bytes differ.
     @inline(__always)
     private func difference(_ wanted: UnsafeMutableRawBufferPointer) -> Int? {
-        for byte in 0..<count * Self.size {
-            // Both buffers have `count * size` bytes.
-            if unsafe found[byte] != wanted[byte] { return byte / Self.size }
+        for index in 0..<count {
+            // The starts of a site and of the next one bound its bytes in both buffers.
+            for byte in unsafe starts[index]..<starts[index + 1] where unsafe found[byte] != wanted[byte] {
+                return index
+            }
         }
         return nil
     }
 
     @inline(__always)
     private func write(_ bytes: UnsafeMutableRawBufferPointer, _ index: Int) -> Bool {
-        let start = index * Self.size
         // The slice lies inside the buffer, as `index` is below `count`.
-        let slice = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + Self.size])
-        return unsafe memory.remote.forcedWrite(slice, at: ranges[index].start).rawValue == Self.size
+        let slice = unsafe UnsafeRawBufferPointer(rebasing: bytes[starts[index]..<starts[index + 1]])
+        return unsafe memory.remote.forcedWrite(slice, at: ranges[index].start).rawValue == slice.count
     }
 
     private func undo(upTo end: Int) -> Bool {
@@ -142,8 +155,7 @@ struct SiteWriter: ~Copyable {
 
     /// The bytes found at a site when it was last read.
     func foundBytes(_ index: Int) -> [UInt8] {
-        let start = index * Self.size
         // As above.
-        return unsafe Array(found[start..<start + Self.size])
+        unsafe Array(found[starts[index]..<starts[index + 1]])
     }
 }
