@@ -119,7 +119,9 @@ extension CleanRoot {
         report(BuildProgress(.reproduce, "making a build root for \(source.name), a minute or two"))
         try WorkFolder.remove(place)
         try WorkFolder.make(place)
-        let suite = lines.first?.split(separator: " ").dropFirst(2).first.map(String.init) ?? "bookworm"
+        let suites = lines.compactMap { $0.split(separator: " ").dropFirst(2).first.map(String.init) }
+        // `bookworm`, not what adds to it: `bookworm-security`, `bookworm-updates`.
+        let suite = suites.min { $0.utf8.count < $1.utf8.count } ?? "stable"
         let folder = FileSystem.parent(of: source.path)
         let result = try run(
             Command(

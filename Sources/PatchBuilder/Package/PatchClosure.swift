@@ -202,6 +202,8 @@ struct PatchClosure {
         case .newReadOnly, .newWritable: return .success(included)
         case .changedInitialValue: return .success(own(entity, unit) ?? included)
         case .changedReadOnly where change.isTakenAlong: return .success(included)
+        // Written over in place: everybody uses the old one, with its new content.
+        case .changedReadOnly where !change.runs.isEmpty: return .success(own(entity, unit) ?? included)
         default:
             return own(entity, unit) == nil && change.kind != .ambiguous
                 ? .success(included) : .failure(change.refusal(in: units[unit].name))
