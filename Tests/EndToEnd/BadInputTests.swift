@@ -101,7 +101,9 @@ import Testing
         let pid = try shop.start("counter", [shop.path("out")])
         #expect(try await shop.lastLine(of: "out", becomes: "1"))
         _ = try Command("/bin/chmod", ["-R", "a+rX", shop.path("")]).run()
-        let words = ["--reuid", "65534", "--clear-groups", TsugiteCommand.path, "apply", shop.path("fix.tsp"), "--pid"]
+        let words = [
+            "--reuid", "65534", "--clear-groups", TsugiteCommand.path, "apply", shop.path("fix.tsp"), "--pid",
+        ]
         let result = try Command("/usr/bin/setpriv", words + ["\(pid)"]).run()
         #expect(exitCode(result) == 13, "\(result.outputText)\(result.errorText)")
         #expect((result.outputText + result.errorText).contains("USR-PERMISSION"))
