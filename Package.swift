@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
-        .systemLibrary(name: "CDwarf", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+        .systemLibrary(name: "CDwarf", providers: [.apt(["libdw-dev"])]),
         room("Findings", []),
         room("Linux", ["CLinux", "Findings"]),
         room("ELF", ["Linux", "Findings"]),
@@ -56,7 +56,16 @@ let package = Package(
             ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
-        room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
+        .target(
+            name: "ProcessPatcher", dependencies: ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"],
+            swiftSettings: strict,
+            // Archives here too: of libdw only the call frame information is needed.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libdw.a", "-Xlinker", "-l:libelf.a", "-Xlinker", "-l:libz.a",
+                    "-Xlinker", "--exclude-libs=libdw.a:libelf.a:libz.a",
+                ])
+            ]),
         .executableTarget(
             name: "tsugite",
             dependencies: [
@@ -73,7 +82,7 @@ let package = Package(
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
-        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests("ProcessPatcherTests", ["tsugite", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]

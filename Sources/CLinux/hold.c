@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,12 +51,19 @@ long linux_thread_count(int task_directory) {
 }
 
 size_t linux_default_extended_state(size_t size) {
+    // Asked once: in a virtual machine each cpuid is an exit to the hypervisor, and threads stand still meanwhile.
+    static atomic_size_t known;
+    size_t limit = atomic_load_explicit(&known, memory_order_relaxed);
+    if (limit == 0) {
+        limit = SIZE_MAX;
 #ifdef __x86_64__
-    unsigned tile_size = 0, tile_offset = 0, c = 0, d = 0;
-    if (__get_cpuid_count(0xd, 18, &tile_size, &tile_offset, &c, &d) && tile_size && tile_offset < size)
-        return tile_offset;
+        unsigned tile_size = 0, tile_offset = 0, c = 0, d = 0;
+        if (__get_cpuid_count(0xd, 18, &tile_size, &tile_offset, &c, &d) && tile_size && tile_offset)
+            limit = tile_offset;
 #endif
-    return size;
+        atomic_store_explicit(&known, limit, memory_order_relaxed);
+    }
+    return limit < size ? limit : size;
 }
 
 long linux_seal(int fd) {

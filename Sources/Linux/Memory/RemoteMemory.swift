@@ -153,17 +153,18 @@ extension RemoteMemory {
         }
     }
 
-    /// Writes the first `count` bytes of an array with one call, also over read-only text.
+    /// Writes the first `count` bytes of an array to writable memory with one call of process_vm_writev(2), which
+    /// copies them directly.
     public borrowing func write(
         _ bytes: [UInt8], count: Int, at address: RemoteAddress
     ) throws(SystemError) {
         let range = RemoteRange(start: address, count: UInt64(clamping: count))
         // Sound: the slice is clamped to the array.
         let result = unsafe bytes.withUnsafeBytes { buffer in
-            unsafe forcedWrite(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)), at: address)
+            unsafe write(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)), at: address)
         }
-        guard try moved(result, "pwrite", range) == count else {
-            throw SystemError(call: "pwrite", errno: .badAddress, object: describe(range))
+        guard try moved(result, "process_vm_writev", range) == count else {
+            throw SystemError(call: "process_vm_writev", errno: .badAddress, object: describe(range))
         }
     }
 

@@ -21,6 +21,9 @@
         private let restorer: RemoteAddress
         private static let floatingPointOffset = 448
 
+        /// Finds out now what later frames need to know about the processor, so that no thread waits for it.
+        public static func prepare() { _ = linux_default_extended_state(0) }
+
         /// The space that a frame for this floating-point state takes, in bytes.
         public static func size(extendedState: [UInt8]) -> Int {
             floatingPointOffset + (extendedState.isEmpty ? 0 : extendedState.count + 4)

@@ -60,6 +60,7 @@ struct BorrowedThread: ~Copyable {
         if suspendingSeccomp { options.insert(.suspendSeccomp) }
         let room = [UInt8](repeating: 0, count: Int(linkSize) * longestChain + Int(scratchSize) + (20 << 10))
         var state = [UInt8](repeating: 0, count: 16 << 10)
+        SignalFrame.prepare()
         let thread = try TracedThread.seize(id, options: options)
         try thread.interrupt()
         guard let isGroupStopped = try stop(thread) else {
@@ -70,7 +71,7 @@ struct BorrowedThread: ~Copyable {
         guard registers.runs64BitCode, try !isInRestartableSequence(thread, registers, memory) else { return nil }
         try Tracing.extendedState(id, into: &state)
         guard let frame = place(state, registers, space),
-            let scratch = frame.subtracting(linkSize * UInt64(longestChain) + scratchSize)
+            let scratch = frame.subtracting(scratchSize)
         else { return nil }
         let mask = try thread.signalMask()
         return BorrowedThread(
@@ -302,12 +303,17 @@ struct BorrowedThread: ~Copyable {
     ) throws(SystemError) {
         guard let first = calls.first, calls.count <= Self.longestChain, argument.count <= Int(Self.scratchSize)
         else { throw SystemError(call: "chain", errno: .invalidArgument, object: "thread \(thread.id)") }
-        // In memory from low to high: the argument, one link for each call but the first, the way back.
-        room.replaceSubrange(0..<argument.count, with: argument)
+        // In memory from low to high: one link for each call but the first, the argument, the way back. No more is
+        // written than this chain needs, as the thread waits meanwhile.
+        let links = UInt64(calls.count - 1) * Self.linkSize
+        guard let start = scratch.subtracting(links) else {
+            throw SystemError(call: "chain", errno: .badAddress, object: "thread \(thread.id)")
+        }
+        room.replaceSubrange(Int(links)..<Int(links) + argument.count, with: argument)
         var next = frame
         for index in calls.indices.dropFirst().reversed() {
-            let offset = Self.scratchSize + UInt64(index - 1) * Self.linkSize
-            guard let at = scratch.adding(offset) else { continue }
+            let offset = UInt64(index - 1) * Self.linkSize
+            guard let at = start.adding(offset) else { continue }
             var registers = original
             registers.prepareSystemCall(
                 calls[index].number, calls[index].arguments, gadget: gadget.call, frame: next)
@@ -316,7 +322,7 @@ struct BorrowedThread: ~Copyable {
             ).write(into: &room, at: Int(offset))
             next = at
         }
-        try writeRoom(from: scratch, memory)
+        try writeRoom(from: start, memory)
         var registers = original
         registers.prepareSystemCall(first.number, first.arguments, gadget: gadget.call, frame: next)
         try thread.setRegisters(registers)
