@@ -101,6 +101,20 @@ package struct BackStages: Sendable {
         }
     }
 
+    /// Adds the changed functions of all units to a reviewer's page.
+    package func review(_ page: inout ReviewPage) throws(BuildError) {
+        do throws(ELFError) {
+            for (pair, comparison) in zip(pairs.pairs, try compare()) where !comparison.isSame {
+                let unit = PatchUnit(
+                    name: pair.unit, comparison: comparison,
+                    placement: UnitPlacement(group: nil, addresses: []))
+                page.add(unit, prePath: pair.pre, postPath: pair.post)
+            }
+        } catch let error {
+            throw BuildError(error.finding)
+        }
+    }
+
     private func identity(_ name: String) -> PatchIdentity {
         PatchIdentity(name: name, changes: changes, diff: diffBytes)
     }
