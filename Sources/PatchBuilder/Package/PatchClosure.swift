@@ -192,6 +192,9 @@ struct PatchClosure {
 
     private func destination(data entity: Entity, unit: Int) -> Result<Destination, BuildError> {
         let included = Destination.included(unit: unit, entity: entity.index)
+        // A constant pointer to the function that handles exceptions (`DW.ref.__gxx_personality_v0`), one for each
+        // module only to save space; only unwind tables use it, so nothing tells it from its copies.
+        if entity.name.hasPrefix("DW.ref.") { return .success(included) }
         guard let change = units[unit].comparison.data.first(where: { $0.post == entity.index }) else {
             return .success(own(entity, unit) ?? included)
         }
@@ -199,6 +202,8 @@ struct PatchClosure {
         case .newReadOnly, .newWritable: return .success(included)
         case .changedInitialValue: return .success(own(entity, unit) ?? included)
         case .changedReadOnly where change.isTakenAlong: return .success(included)
+        // Written over in place: everybody uses the old one, with its new content.
+        case .changedReadOnly where !change.runs.isEmpty: return .success(own(entity, unit) ?? included)
         default:
             return own(entity, unit) == nil && change.kind != .ambiguous
                 ? .success(included) : .failure(change.refusal(in: units[unit].name))

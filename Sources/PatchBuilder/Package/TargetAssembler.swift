@@ -13,6 +13,7 @@ struct TargetImage {
     var functions: [ReplacedFunction] = []
     var externals: [ExternalSymbol] = []
     var threadStorage: ThreadStorage?
+    var dataWrites: [DataWrite] = []
     /// For people: what each undefined symbol is used for.
     var refusals: [BuildError] = []
 }

@@ -23,11 +23,13 @@ struct ApplyPlan {
 struct ApplyPlanner {
     let session: ProcessSession
     let allowReplace: Bool
+    let allowData: Bool
     private var plan = ApplyPlan()
 
-    init(_ session: ProcessSession, allowReplace: Bool) {
+    init(_ session: ProcessSession, allowReplace: Bool, allowData: Bool = false) {
         self.session = session
         self.allowReplace = allowReplace
+        self.allowData = allowData
     }
 
     /// Plans all patches of an operation.
@@ -125,6 +127,7 @@ struct ApplyPlanner {
     private func image(
         _ input: PatchInput, _ target: PatchTarget, _ module: LoadedModule
     ) throws(PatcherError) -> PlannedImage {
+        guard allowData || target.dataWrites.isEmpty else { throw dataNotAllowed(input, target) }
         try SearchOrder.checkReady(module, session)
         let size = try PlannedImage.headerSize(input, target)
         var resolver = ExternalResolver(session, module)
@@ -136,5 +139,16 @@ struct ApplyPlanner {
             input: input, target: target, module: module,
             layout: ImageLayout(input.patch.object, target, headerSize: size), externals: externals,
             threadBlock: try resolver.threadBlock(target), reused: reused)
+    }
+
+    private func dataNotAllowed(_ input: PatchInput, _ target: PatchTarget) -> PatcherError {
+        PatcherError(
+            Finding(
+                .processData, "\(input.patch.name) writes over read-only data of \(target.name)",
+                evidence: [
+                    "pid": "\(session.process)", "target": target.name,
+                    "data": target.dataWrites.map { "\($0.name) (\($0.original.count) bytes)" }.uniqued()
+                        .joined(separator: ", "),
+                ]))
     }
 }
