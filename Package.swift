@@ -22,6 +22,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
@@ -33,6 +35,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -43,19 +46,23 @@ let package = Package(
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
+        room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
+        room("ChannelHTTP", ["Channel", "Findings", httpClient]),
         .executableTarget(
             name: "tsugite",
             dependencies: [
+                "Channel", "ChannelHTTP",
                 "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
             ],
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "LivePatch"]),
+        room("TestSupport", ["Linux", "ELF", "LivePatch", "Channel"]),
         tests("LinuxTests", ["Linux"]),
         tests("ELFTests", ["ELF"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
+        tests("ChannelTests", ["Channel", "ChannelHTTP", "Linux", "Findings"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
