@@ -44,7 +44,7 @@ public struct ByteMap<Value> {
     public var values: [Value] { entries.map(\.value) }
 
     /// The value under exactly these bytes; assigning `nil` removes it.
-    public subscript(key: String) -> Value? {
+    public subscript(key key: String) -> Value? {
         get {
             let (index, found) = position(of: key)
             return found ? entries[index].value : nil
