@@ -1,4 +1,6 @@
+import Findings
 import Glibc
+import Linux
 
 /// The few operations on files that channels need, with typed errors.
 ///
@@ -133,10 +135,12 @@ enum Files {
 
     /// Forces everything on the file system of that folder to the disk: one call instead of thousands.
     static func synchroniseAll(under path: String) throws(ChannelError) {
-        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("open", path, errno) }
-        defer { close(descriptor) }
-        guard syncfs(descriptor) == 0 else { throw failure("syncfs", path, errno) }
+        do {
+            let folder = try OwnedDescriptor.open(path, [.readOnly, .directory])
+            try folder.synchroniseFileSystem(name: path)
+        } catch {
+            throw ChannelError(.file, path, error.finding.message)
+        }
     }
 
     /// The folder part of a path.
