@@ -63,25 +63,35 @@ extension UTCTime {
     ///
     /// The year is taken to begin in March, so that the leap day is its last; 400 years have 146,097 days.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let marchYear = month > 2 ? year : year - 1
+        // Counted from 400 years earlier, so that no division meets a negative number.
+        let marchYear = (month > 2 ? year : year - 1) + 400
         let monthFromMarch = (month + 9) % 12
         let leapDays = marchYear / 4 - marchYear / 100 + marchYear / 400
-        return marchYear * 365 + leapDays + (monthFromMarch * 153 + 2) / 5 + day - 1 - 719_468
+        return marchYear * 365 + leapDays + (monthFromMarch * 153 + 2) / 5 + day - 1 - 719_468 - 146_097
     }
 }
 
 extension UTCTime: CustomStringConvertible {
-    /// As `YYYY-MM-DDTHH:MM:SSZ`.
+    /// As `YYYY-MM-DDTHH:MM:SSZ`; moments outside the years 0 to 9999 as the nearest one inside.
     public var description: String {
-        var time = time_t(clamping: seconds)
-        var parts = tm()
-        // Both are locals of the types that gmtime_r reads and fills.
-        guard unsafe gmtime_r(&time, &parts) != nil else { return "\(seconds)" }
-        func padded(_ value: Int32, _ width: Int = 2) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, width - text.count)) + text
+        let bounded = min(max(seconds, -62_167_219_200), 253_402_300_799)
+        let second = (bounded % 86_400 + 86_400) % 86_400
+        var left = (bounded - second) / 86_400
+        // The year is the last one whose first day isn't later; the first guess is too late by a few years at most.
+        var year = left / 365 + 1971
+        while Self.days(year, 1, 1) > left { year -= 1 }
+        left -= Self.days(year, 1, 1)
+        var month: Int64 = 1
+        while left >= Self.days(inMonth: month, of: year) {
+            left -= Self.days(inMonth: month, of: year)
+            month += 1
         }
-        let date = "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))"
-        return "\(date)T\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))Z"
+        let date = "\(padded(year, 4))-\(padded(month))-\(padded(left + 1))"
+        return "\(date)T\(padded(second / 3600)):\(padded(second / 60 % 60)):\(padded(second % 60))Z"
+    }
+
+    private func padded(_ value: Int64, _ width: Int = 2) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 }

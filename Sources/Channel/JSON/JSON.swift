@@ -30,7 +30,7 @@ public enum JSON: Sendable, Equatable {
     public var object: Object? { if case .object(let value) = self { value } else { nil } }
 
     /// The member of an object; `nil` if it isn't there or this isn't an object.
-    public subscript(name: String) -> JSON? { object?[name] }
+    public subscript(name: String) -> JSON? { object?[key: name] }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

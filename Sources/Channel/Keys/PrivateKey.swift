@@ -26,11 +26,11 @@ public struct PrivateKey: Sendable {
     /// Makes a new key.
     public static func generate(_ kind: Kind = .ed25519) throws(ChannelError) -> PrivateKey {
         switch kind {
-        case .ed25519: PrivateKey(.ed25519(Curve25519.Signing.PrivateKey()))
-        case .ecdsa: PrivateKey(.ecdsa(P256.Signing.PrivateKey()))
+        case .ed25519: return PrivateKey(.ed25519(Curve25519.Signing.PrivateKey()))
+        case .ecdsa: return PrivateKey(.ecdsa(P256.Signing.PrivateKey()))
         case .rsa:
             do {
-                PrivateKey(.rsa(try _RSA.Signing.PrivateKey(keySize: .bits3072)))
+                return PrivateKey(.rsa(try _RSA.Signing.PrivateKey(keySize: .bits3072)))
             } catch {
                 throw ChannelError(.key, "new RSA key", "\(error)")
             }

@@ -99,10 +99,11 @@ public struct DelegatedRole: Sendable, Equatable {
 
     init(_ json: JSON.Object, subject: String) throws(ChannelError) {
         let reader = ObjectReader(json, subject: subject)
-        name = try reader.string("name")
+        let name = try reader.string("name")
         guard !name.isEmpty, !Root.topLevelRoles.contains(where: { sameBytes($0, name) }) else {
             throw reader.failure("a delegation can't be named \"\(name)\"")
         }
+        self.name = name
         keys = try RoleKeys(
             reader.others(than: "name", "terminating", "paths", "path_hash_prefixes"), subject: subject)
         isTerminating = try reader.bool("terminating")

@@ -1,6 +1,7 @@
 /// The root role's metadata: which keys speak for the top-level roles (TUF 4.3).
 public struct Root: MetadataKind, Equatable {
-    static let type = "root"
+    /// Its name, and the value of `_type`.
+    public static let type = "root"
     /// The roles that every root must name.
     static let topLevelRoles = ["root", "timestamp", "snapshot", "targets"]
 

@@ -51,7 +51,8 @@ public struct MetaFile: Sendable, Equatable {
 
 /// The snapshot role's metadata: the version of every targets file, one consistent view (TUF 4.4).
 public struct Snapshot: MetadataKind, Equatable {
-    static let type = "snapshot"
+    /// Its name, and the value of `_type`.
+    public static let type = "snapshot"
     /// Version and expiry.
     public var header: Header
     /// One entry per targets file, by its name with `.json`.
@@ -81,7 +82,8 @@ public struct Snapshot: MetadataKind, Equatable {
 
 /// The timestamp role's metadata: which snapshot is the newest (TUF 4.6).
 public struct Timestamp: MetadataKind, Equatable {
-    static let type = "timestamp"
+    /// Its name, and the value of `_type`.
+    public static let type = "timestamp"
     /// Version and expiry.
     public var header: Header
     /// The newest snapshot.

@@ -38,7 +38,8 @@ public struct TargetFile: Sendable, Equatable {
 
 /// A targets role's metadata, top-level or delegated (TUF 4.5).
 public struct Targets: MetadataKind, Equatable {
-    static let type = "targets"
+    /// Its name, and the value of `_type`.
+    public static let type = "targets"
     /// Version and expiry.
     public var header: Header
     /// The files, by path.
