@@ -43,10 +43,23 @@ public struct Header: Sendable, Equatable {
 }
 
 /// One kind of metadata: what it is called, how it is read and written.
-protocol MetadataKind: Sendable {
-    /// The value of `_type`.
+public protocol MetadataKind: Sendable {
+    /// Its name, and the value of `_type`.
     static var type: String { get }
+    /// Version and expiry.
     var header: Header { get set }
+    /// Reads the signed object.
+    /// - Parameter subject: the role, for the error.
     init(_ signed: JSON.Object, subject: String) throws(ChannelError)
+    /// The object to sign, unknown members included.
     var json: JSON.Object { get }
+}
+
+extension MetadataKind {
+    /// The metadata file, signed by these keys.
+    public func file(signedBy keys: [PrivateKey]) throws(ChannelError) -> [UInt8] {
+        var envelope = try Envelope(signing: json, subject: Self.type)
+        for key in keys { try envelope.sign(with: key) }
+        return envelope.fileBytes
+    }
 }

@@ -13,8 +13,8 @@ public struct Root: MetadataKind, Equatable {
     public var keys: ByteMap<PublicKey>
     /// The keys of each role, by its name.
     public var roles: ByteMap<RoleKeys>
-    /// Members that this version doesn't know.
-    var others: JSON.Object = [:]
+    /// Members that this version doesn\'t know.
+    public var others: JSON.Object = [:]
 
     /// Makes root metadata with no keys yet.
     public init(header: Header, consistentSnapshot: Bool = true) {
@@ -24,7 +24,8 @@ public struct Root: MetadataKind, Equatable {
         roles = [:]
     }
 
-    init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
+    /// Reads the signed object.
+    public init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
         let reader = ObjectReader(signed, subject: subject)
         header = try Header(reader, type: Self.type)
         consistentSnapshot =
@@ -41,7 +42,8 @@ public struct Root: MetadataKind, Equatable {
             than: "_type", "spec_version", "version", "expires", "consistent_snapshot", "keys", "roles")
     }
 
-    var json: JSON.Object {
+    /// The object to sign.
+    public var json: JSON.Object {
         var object = others
         header.write(into: &object, type: Self.type)
         object[key: "consistent_snapshot"] = .bool(consistentSnapshot)

@@ -57,7 +57,8 @@ public struct Snapshot: MetadataKind, Equatable {
     public var header: Header
     /// One entry per targets file, by its name with `.json`.
     public var meta: ByteMap<MetaFile>
-    var others: JSON.Object = [:]
+    /// Members that this version doesn\'t know.
+    public var others: JSON.Object = [:]
 
     /// Makes snapshot metadata.
     public init(header: Header, meta: ByteMap<MetaFile>) {
@@ -65,14 +66,16 @@ public struct Snapshot: MetadataKind, Equatable {
         self.meta = meta
     }
 
-    init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
+    /// Reads the signed object.
+    public init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
         let reader = ObjectReader(signed, subject: subject)
         header = try Header(reader, type: Self.type)
         meta = try readMeta(reader)
         others = reader.others(than: "_type", "spec_version", "version", "expires", "meta")
     }
 
-    var json: JSON.Object {
+    /// The object to sign.
+    public var json: JSON.Object {
         var object = others
         header.write(into: &object, type: Self.type)
         object[key: "meta"] = .object(meta.mapValues { _, file in file.json })
@@ -88,7 +91,8 @@ public struct Timestamp: MetadataKind, Equatable {
     public var header: Header
     /// The newest snapshot.
     public var snapshot: MetaFile
-    var others: JSON.Object = [:]
+    /// Members that this version doesn\'t know.
+    public var others: JSON.Object = [:]
 
     /// Makes timestamp metadata.
     public init(header: Header, snapshot: MetaFile) {
@@ -96,7 +100,8 @@ public struct Timestamp: MetadataKind, Equatable {
         self.snapshot = snapshot
     }
 
-    init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
+    /// Reads the signed object.
+    public init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
         let reader = ObjectReader(signed, subject: subject)
         header = try Header(reader, type: Self.type)
         guard let file = try readMeta(reader)[key: "snapshot.json"] else {
@@ -106,7 +111,8 @@ public struct Timestamp: MetadataKind, Equatable {
         others = reader.others(than: "_type", "spec_version", "version", "expires", "meta")
     }
 
-    var json: JSON.Object {
+    /// The object to sign.
+    public var json: JSON.Object {
         var object = others
         header.write(into: &object, type: Self.type)
         object[key: "meta"] = ["snapshot.json": snapshot.json]

@@ -56,7 +56,8 @@ public struct Targets: MetadataKind, Equatable {
         self.delegations = delegations
     }
 
-    init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
+    /// Reads the signed object.
+    public init(_ signed: JSON.Object, subject: String) throws(ChannelError) {
         let reader = ObjectReader(signed, subject: subject)
         header = try Header(reader, type: Self.type)
         files = try reader.object("targets").mapValues { path, value throws(ChannelError) in
@@ -69,7 +70,8 @@ public struct Targets: MetadataKind, Equatable {
         others = reader.others(than: "_type", "spec_version", "version", "expires", "targets", "delegations")
     }
 
-    var json: JSON.Object {
+    /// The object to sign.
+    public var json: JSON.Object {
         var object = others
         header.write(into: &object, type: Self.type)
         object[key: "targets"] = .object(files.mapValues { _, file in file.json })
