@@ -39,7 +39,7 @@ public final class RepositorySimulator: Fetcher {
     /// The keys that sign for each role.
     public var signers: [String: [PrivateKey]]
     /// Target files by path.
-    public var files: [String: [UInt8]] = [:]
+    public var files: ByteMap<[UInt8]> = [:]
     /// All published roots, version 1 first.
     public private(set) var publishedRoots: [[UInt8]] = []
     /// Answers to give instead of the true ones, by file name.
@@ -108,7 +108,7 @@ public final class RepositorySimulator: Fetcher {
 
     /// Adds a file to a targets role and publishes.
     public func add(_ path: String, _ content: [UInt8], to role: String = "targets", custom: JSON? = nil) throws {
-        files[path] = content
+        files[key: path] = content
         let hashes = FileHashes(of: content)
         targets[key: role]?.files[key: path] =
             TargetFile(path: path, length: content.count, hashes: hashes, custom: custom)
@@ -219,11 +219,11 @@ public final class RepositorySimulator: Fetcher {
     }
 
     private func targetContent(_ name: String) throws -> [UInt8] {
-        var parts = unescaped(name).split(separator: "/").map(String.init)
+        var parts = unescaped(name).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         if root.consistentSnapshot, let last = parts.popLast() {
             parts.append(String(last.drop { $0 != "." }.dropFirst()))
         }
-        guard let bytes = files[parts.joined(separator: "/")] else {
+        guard let bytes = files[key: parts.joined(separator: "/")] else {
             throw ChannelError(.notFound, name, "simulated")
         }
         return bytes

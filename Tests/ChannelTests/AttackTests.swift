@@ -171,8 +171,9 @@ import Testing
 
     @Test func `mix and match: a snapshot with another hash is refused`() throws {
         repository.listsHashes = true
-        try repository.updateSnapshot()
         repository.snapshot.others[key: "x"] = 1
+        try repository.updateSnapshot()
+        repository.snapshot.others[key: "x"] = 2
         #expect(client.failure()?.clause == "5.5.2")
     }
 
@@ -184,8 +185,9 @@ import Testing
 
     @Test func `mix and match: targets with another hash are refused`() throws {
         repository.listsHashes = true
+        repository.targets[key: "targets"]?.others[key: "x"] = 1
         try repository.updateSnapshot()
-        repository.targets[key: "targets"]?.others[key: "x"] = 10
+        repository.targets[key: "targets"]?.others[key: "x"] = 2
         #expect(client.failure()?.clause == "5.6.2")
     }
 

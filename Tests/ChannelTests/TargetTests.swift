@@ -37,7 +37,7 @@ import Testing
     @Test(arguments: [[9, 9, 9], [1, 2], [1, 2, 3, 4], []] as [[UInt8]])
     func `wrong hash or wrong length: nothing takes the file's name`(content: [UInt8]) throws {
         try repository.add("file", [1, 2, 3])
-        repository.files["file"] = content
+        repository.files[key: "file"] = content
         #expect(client.failure { _ = try client.download("file") } != nil)
         #expect(client.downloads == [])
     }
@@ -60,7 +60,7 @@ import Testing
         #expect(client.failure { _ = try client.download("file") }?.kind == .mismatch)
     }
 
-    @Test(arguments: ["../../etc/passwd", "/etc/passwd", "..", "a\u{301}", "á", "a%2Fb", "a/b"])
+    @Test(arguments: ["../../etc/passwd", "/etc/passwd", "..", "a\u{301}", "á", "a%2Fb", "a/b", ".", ".hidden", String(repeating: "long/", count: 100)])
     func `a path never leaves the folder`(path: String) throws {
         try repository.add(path, [7])
         #expect(try client.download(path) == [7])

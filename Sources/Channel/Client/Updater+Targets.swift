@@ -1,3 +1,5 @@
+import Crypto
+
 extension Updater {
     /// Finds what the channel says of a path, or `nil` if no trusted role lists it (5.6.7).
     ///
@@ -58,8 +60,13 @@ extension Updater {
 
     /// Where in a folder a target is kept: its path, percent-encoded into one name.
     ///
-    /// One flat name can't climb out of the folder, whatever the path says.
-    public static func localName(of path: String) -> String { PercentEncoding.encode(path) }
+    /// One flat name can't climb out of the folder, whatever the path says: it holds no `/`, doesn't begin
+    /// with a dot, and a path too long for a file name becomes its SHA-256.
+    public static func localName(of path: String) -> String {
+        let name = PercentEncoding.encode(path)
+        guard name.utf8.count <= 200 else { return "long-" + Hex.encode(SHA256.hash(data: Array(path.utf8))) }
+        return name.hasPrefix(".") ? "%2E" + name.dropFirst() : name
+    }
 
     /// The path of an earlier download in `folder` that is still the file that was signed.
     public func cachedTarget(_ target: TargetFile, in folder: String) -> String? {
