@@ -26,6 +26,10 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nio = ["NIOCore", "NIOHTTP1", "NIOConcurrencyHelpers"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
@@ -38,6 +42,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -55,7 +61,7 @@ let package = Package(
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
         room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
-        room("ChannelHTTP", ["Channel", "Findings", httpClient]),
+        room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
             name: "tsugite",
             dependencies: [

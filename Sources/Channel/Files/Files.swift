@@ -111,6 +111,13 @@ enum Files {
         return Int(status.st_size)
     }
 
+    /// Whether there is a folder of that name; a symbolic link isn't one.
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        // `status` is a local of the type that lstat fills.
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Removes a file; it's fine if there is none.
     static func remove(_ path: String) throws(ChannelError) {
         guard unsafe unlink(path) == 0 || errno == ENOENT else { throw failure("unlink", path, errno) }

@@ -1,0 +1,147 @@
+import Crypto
+
+/// What a publisher is about to change: all targets roles as they will be, edited in memory.
+///
+/// Target files are copied into place at once; they carry their hash in their name and nothing refers to them
+/// yet, so a publication that is given up leaves nothing that anybody sees.
+public struct RepositoryDraft {
+    let layout: RepositoryLayout
+    /// The settings of this channel.
+    public let settings: PublisherSettings
+    /// The moment of publication.
+    public let time: UTCTime
+    /// All targets roles.
+    public internal(set) var targets: ByteMap<Targets>
+    /// Keys that families may be given.
+    let knownKeys: ByteMap<PublicKey>
+    /// Roles that were edited.
+    private(set) var edited: ByteMap<Bool> = [:]
+    private var pending: ByteMap<[ByteMap<TargetFile>.Entry]> = [:]
+
+    init(
+        layout: RepositoryLayout, settings: PublisherSettings, time: UTCTime, targets: ByteMap<Targets>,
+        knownKeys: ByteMap<PublicKey>
+    ) {
+        self.layout = layout
+        self.settings = settings
+        self.time = time
+        self.targets = targets
+        self.knownKeys = knownKeys
+    }
+
+    /// Adds a file of an update for one build of a family, or replaces it.
+    /// - Returns: the target path, `kind/name/BUILD-ID/FILE`.
+    @discardableResult
+    public mutating func add(
+        file source: String, family: Family, buildID: String, name: String, _ description: UpdateDescription
+    ) throws(ChannelError) -> String {
+        try ensure(family)
+        let path = "\(family.path)/\(buildID)/\(name)"
+        try add(file: source, path: path, role: family.role, custom: description.custom)
+        return path
+    }
+
+    /// Adds a file under any path to a role, or replaces it; nothing changes if it is there as it is.
+    public mutating func add(
+        file source: String, path: String, role: String, custom: JSON?
+    ) throws(ChannelError) {
+        guard RepositoryLayout.isServable(path) else {
+            throw ChannelError(.malformed, path, "not a path that web servers can serve")
+        }
+        let target = TargetFile(
+            path: path, length: 0, hashes: FileHashes(digests: [:]), custom: custom)
+        let described = try bring(source, as: target)
+        guard targets[key: role]?.files[key: path] != described else { return }
+        pending[key: role, default: []].append(.init(key: path, value: described))
+        edited[key: role] = true
+    }
+
+    /// Edits a role by hand.
+    public mutating func edit(
+        _ role: String, _ change: (inout Targets) throws(ChannelError) -> Void
+    ) throws(ChannelError) {
+        settle()
+        guard var metadata = targets[key: role] else { throw ChannelError(.noTarget, role, "no such role") }
+        try change(&metadata)
+        guard metadata != targets[key: role] else { return }
+        targets[key: role] = metadata
+        edited[key: role] = true
+    }
+
+    /// Takes an update back: its files leave all roles, and each role that had it says so.
+    /// - Throws: `noTarget` if no role has it.
+    public mutating func withdraw(_ id: String, reason: String) throws(ChannelError) {
+        settle()
+        var isFound = false
+        let withdrawal = Withdrawal(id: id, reason: reason, time: time)
+        for entry in targets.entries {
+            let gone = entry.value.files.entries.filter { UpdateDescription(custom: $0.value.custom)?.id == id }
+            guard !gone.isEmpty else { continue }
+            isFound = true
+            try edit(entry.key) { role throws(ChannelError) in
+                for file in gone { role.files[key: file.key] = nil }
+                role.withdrawals = role.withdrawals.filter { $0.id != id } + [withdrawal]
+            }
+        }
+        guard isFound else { throw ChannelError(.noTarget, id, "no update of that name is published") }
+    }
+
+    /// Makes sure that a family has a role, delegated by the top-level role.
+    public mutating func ensure(_ family: Family) throws(ChannelError) {
+        guard targets[key: family.role] == nil else { return }
+        let keyIDs = settings.familyKeys
+        var keys: ByteMap<PublicKey> = [:]
+        for id in keyIDs {
+            guard let key = knownKeys[key: id] else {
+                throw ChannelError(.key, family.path, "the key \(id) for new families isn't at hand")
+            }
+            keys[key: id] = key
+        }
+        try edit(Targets.type) { top throws(ChannelError) in
+            var delegations = top.delegations ?? Delegations()
+            guard case .roles(let roles) = delegations.form else {
+                throw ChannelError(.order, family.path, "this channel delegates to hash bins")
+            }
+            delegations.keys.merge(keys.entries)
+            let role = DelegatedRole(
+                name: family.role, keys: RoleKeys(keyIDs: keyIDs, threshold: 1), isTerminating: true,
+                scope: family.scope)
+            delegations.form = .roles(roles + [role])
+            top.delegations = delegations
+        }
+        let header = Header(version: 0, expires: time.adding(seconds: settings.targetsSeconds))
+        targets[key: family.role] = Targets(header: header)
+        edited[key: family.role] = true
+    }
+
+    /// Gives a role a new version although its content stays, because its keys change.
+    mutating func markEdited(_ role: String) { edited[key: role] = true }
+
+    /// Puts the files added so far into their roles: all at once, because one by one is quadratic.
+    mutating func settle() {
+        for entry in pending.entries { targets[key: entry.key]?.files.merge(entry.value) }
+        pending = [:]
+    }
+
+    /// Copies a file to where it will be served, and completes its description.
+    private func bring(_ source: String, as target: TargetFile) throws(ChannelError) -> TargetFile {
+        try Files.makeFolder(layout.targets)
+        let copy = try TemporaryFile(beside: "\(layout.targets)/incoming")
+        var hash = SHA256()
+        var length = 0
+        try Files.forEachPiece(of: source) { piece throws(ChannelError) in
+            hash.update(data: piece)
+            length += piece.count
+            try copy.append(piece)
+        }
+        let digest = Hex.encode(hash.finalize())
+        let place = layout.target(target.path, sha256: digest)
+        if Files.length(place) != length {
+            try Files.makeFolder(Files.folder(of: place))
+            try copy.take(name: place, isDurable: false)
+        }
+        return TargetFile(
+            path: target.path, length: length, hashes: FileHashes(digests: ["sha256": digest]),
+            custom: target.custom)
+    }
+}
