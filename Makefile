@@ -11,9 +11,10 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
-SWIFT_FILES = Package.swift Sources Tests $(wildcard Benchmarks/Comparing)
+SWIFT_FILES = Package.swift Sources Tests Fuzz $(wildcard Benchmarks/Comparing)
 
 ## Building
 
@@ -80,6 +81,11 @@ bench: ## measure pause, wall time, memory and throughput against their limits
 soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)
 	@scripts/setup build test soak
 	TSUGITE_SOAK_CYCLES=$(CYCLES) $(SWIFT) test --filter Soak
+
+.PHONY: fuzz
+fuzz: ## give each parser made-up bytes for a minute (SECONDS_EACH=n for another time)
+	@scripts/setup build test
+	SWIFT=$(SWIFT) Fuzz/run ELF $(SECONDS_EACH)
 
 .PHONY: kill
 kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another number)

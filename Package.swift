@@ -56,7 +56,13 @@ let package = Package(
         .target(
             name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
             // Archives, so that the command starts without looking for two more libraries.
-            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
+            // Hidden, so that a shared library that has libz as well never meets these.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a",
+                ])
+            ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
@@ -71,7 +77,7 @@ let package = Package(
             swiftSettings: strict),
 
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "Channel"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
@@ -81,3 +87,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
+if Context.environment["TSUGITE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "FuzzELF", dependencies: ["ELF", "TestSupport"], path: "Fuzz/ELF", exclude: ["seeds"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -29,6 +29,8 @@ extension FindingCode {
     public static let diffBinary = FindingCode(rawValue: "BLD-DIFF-BINARY")
     /// A diff changes assembly.
     public static let assembly = FindingCode(rawValue: "BLD-ASSEMBLY")
+    /// A diff reaches a unit that is compiled from another language than C and C++.
+    public static let otherLanguage = FindingCode(rawValue: "BLD-LANGUAGE")
     /// A diff changes the input of a generator.
     public static let generatedSource = FindingCode(rawValue: "BLD-GENERATED")
     /// A diff changes only how the tree is built.
@@ -53,6 +55,30 @@ extension FindingCode {
     public static let workFolder = FindingCode(rawValue: "BLD-WORK")
     /// The work folder's file system is full; evidence: path.
     public static let noSpace = FindingCode(rawValue: "BLD-SPACE")
+    /// A function of the rebuilt target isn't the shipped one; evidence: function, offset, bytes, cause.
+    public static let proofFunction = FindingCode(rawValue: "BLD-PROOF-FUNCTION")
+    /// Something that the new code refers to wasn't found in the shipped target.
+    public static let proofReference = FindingCode(rawValue: "BLD-PROOF-REFERENCE")
+    /// The shipped target wasn't made from this tree; evidence: share of equal functions.
+    public static let proofTree = FindingCode(rawValue: "BLD-PROOF-TREE")
+    /// A function compiled for comparing isn't what the build linked.
+    public static let proofCompile = FindingCode(rawValue: "BLD-PROOF-COMPILE")
+    /// A symbol that the new code needs can't be reached.
+    public static let symbolUnresolved = FindingCode(rawValue: "BLD-SYMBOL")
+    /// Data changed in a way that can't reach running processes; evidence: variable, change.
+    public static let dataChanged = FindingCode(rawValue: "BLD-DATA")
+    /// New code holds a thread-local variable.
+    public static let threadLocalNew = FindingCode(rawValue: "BLD-TLS-NEW")
+    /// New code runs at start or exit.
+    public static let constructorNew = FindingCode(rawValue: "BLD-CONSTRUCTOR")
+    /// A static variable can't be told from another one.
+    public static let variableAmbiguous = FindingCode(rawValue: "BLD-VARIABLE")
+    /// A function has no room for the jump to its replacement.
+    public static let functionShort = FindingCode(rawValue: "BLD-SHORT")
+    /// Something jumps into the bytes that the jump to the replacement would take.
+    public static let functionEntered = FindingCode(rawValue: "BLD-ENTERED")
+    /// A construct of the object file that can't be loaded.
+    public static let objectUnsupported = FindingCode(rawValue: "BLD-OBJECT")
 
     // Channels.
 
@@ -87,6 +113,43 @@ extension FindingCode {
 
     /// All codes this version knows.
     public static let table: [Entry] = [
+        Entry(
+            code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofReference,
+            meaning: "Something that the new code refers to wasn't found in the shipped target.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofTree, meaning: "The shipped target wasn't made from this source tree.",
+            remedy: "Give the source tree of exactly the shipped version, with its distributor's patches applied."),
+        Entry(
+            code: .proofCompile, meaning: "A function compiled for comparing isn't what the build linked.",
+            remedy: "Please report the function; build it with other flags if that is possible."),
+        Entry(
+            code: .symbolUnresolved, meaning: "A symbol that the new code needs can't be reached.",
+            remedy: "Write the fix without that symbol, or give the target that defines it."),
+        Entry(
+            code: .dataChanged, meaning: "Data changed in a way that can't reach running processes.",
+            remedy: "Keep the variable as it is, and add a new one for what the fix needs."),
+        Entry(
+            code: .threadLocalNew, meaning: "The fix adds a thread-local variable; running threads have no room for it.",
+            remedy: "Use a variable that all threads share, or keep the value elsewhere."),
+        Entry(
+            code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
+            remedy: "Do the work when it is first needed."),
+        Entry(
+            code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
+            remedy: "Give the fix's static variables names of their own."),
+        Entry(
+            code: .functionShort, meaning: "A function has no room for the jump to its replacement.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .functionEntered, meaning: "Code elsewhere jumps into the first bytes of a function.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .objectUnsupported, meaning: "The compiler's output holds something that can't be loaded.",
+            remedy: "See the evidence; other compiler flags may avoid it."),
         Entry(
             code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
             remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
@@ -125,6 +188,10 @@ extension FindingCode {
             code: .assembly,
             meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
             remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
+        Entry(
+            code: .otherLanguage,
+            meaning: "A diff reaches code in another language than C and C++.",
+            remedy: "Restart the program with the fixed version; other languages are not supported."),
         Entry(
             code: .generatedSource,
             meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",

@@ -4,5 +4,6 @@ import ArgumentParser
 @main
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.")
+        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
+        subcommands: [Tuf.self])
 }

@@ -60,7 +60,10 @@ import Testing
         #expect(client.failure { _ = try client.download("file") }?.kind == .mismatch)
     }
 
-    @Test(arguments: ["../../etc/passwd", "/etc/passwd", "..", "a\u{301}", "á", "a%2Fb", "a/b", ".", ".hidden", String(repeating: "long/", count: 100)])
+    @Test(arguments: [
+        "../../etc/passwd", "/etc/passwd", "..", "a\u{301}", "á", "a%2Fb", "a/b", ".", ".hidden",
+        String(repeating: "long/", count: 100),
+    ])
     func `a path never leaves the folder`(path: String) throws {
         try repository.add(path, [7])
         #expect(try client.download(path) == [7])

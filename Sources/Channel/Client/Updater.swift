@@ -61,6 +61,16 @@ public final class Updater {
         try store.storeRoot(bytes, version: set.root.header.version)
     }
 
+    /// The same from a file.
+    public static func initialise(
+        _ store: MetadataStore, rootFile path: String, at time: UTCTime = .now()
+    ) throws(ChannelError) {
+        guard let bytes = try Files.read(path, limit: UpdaterSettings().rootLimit) else {
+            throw ChannelError(.file, path, "no such file")
+        }
+        try initialise(store, root: bytes, at: time)
+    }
+
     /// Brings the top-level metadata up to date (5.3 to 5.6); does nothing the second time.
     ///
     /// Each step's result is stored before the next begins, so a run that fails half-way keeps what it

@@ -111,6 +111,38 @@ public enum Tracing {
         wait(-1, LINUX_WALL | LINUX_WNOTHREAD | (block ? 0 : LINUX_WNOHANG))
     }
 
+    /// Lets go of a seized thread in whatever state it is, and of a child it has just made.
+    ///
+    /// The kernel detaches only stopped threads, so a running one is interrupted and waited for first; a thread
+    /// in an uninterruptible sleep makes this wait. A signal that is about to be delivered at that moment is
+    /// delivered, and a child that an unreported fork attached to us is let go as well.
+    public static func release(_ thread: ThreadID) {
+        var next: ThreadID? = thread
+        while let thread = next { next = letGo(thread) }
+    }
+
+    /// Lets go of one thread; answers the child that its last event named.
+    private static func letGo(_ thread: ThreadID) -> ThreadID? {
+        var answer = poll(thread)
+        if answer.thread == nil {
+            // In a stop that was reported already, or running, or gone.
+            if !detach(thread).failed || interrupt(thread).failed { return nil }
+            answer = wait(thread)
+        }
+        guard answer.thread != nil, answer.status.isStopped else { return nil }
+        var child: ThreadID?
+        var signal = Signal.none
+        switch answer.status {
+        case .signalStop(let pending): signal = pending
+        case .event(.fork), .event(.vfork), .event(.clone):
+            var message: UInt64 = 0
+            if !eventMessage(thread, into: &message).failed { child = Int32(exactly: message).map { ThreadID($0) } }
+        default: break
+        }
+        _ = detach(thread, delivering: signal)
+        return child
+    }
+
     @inline(__always)
     static func request(
         _ request: Int, _ thread: ThreadID, _ address: UInt64, _ data: UInt64
