@@ -82,7 +82,8 @@ let package = Package(
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
-        tests("ChannelTests", ["Channel", "ChannelHTTP", "Linux", "Findings"]),
+        tests(
+            "ChannelTests", ["Channel", "ChannelHTTP", "Linux", "Findings"], resources: [.copy("Interop")]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]

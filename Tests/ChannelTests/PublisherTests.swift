@@ -239,6 +239,17 @@ final class PublishedChannel {
         #expect(defects.map(\.severity).sorted { $0.rawValue < $1.rawValue } == [.error, .error, .note])
     }
 
+    @Test func `check of one bad role doesn't hide another`() throws {
+        try channel.add("U1", family: "user/a")
+        try channel.add("U2", family: "user/b")
+        for role in ["a", "b"] {
+            try "{}".write(
+                toFile: channel.channel + "/metadata/1.user.\(role).json", atomically: true, encoding: .utf8)
+        }
+        let defects = try channel.repository.check(at: channel.time).filter { $0.severity == .error }
+        #expect(Set(defects.map(\.error.subject)) == ["user.a", "user.b"])
+    }
+
     @Test func `concurrent publishers lose nothing`() async throws {
         let count = 12
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -25,10 +25,9 @@ extension Repository {
         func note(_ severity: Defect.Severity, _ error: ChannelError) {
             defects.append(Defect(severity: severity, error: error))
         }
-        checkRoots(at: time, note)
         let state: State
         do {
-            state = try load()
+            state = try load(noting: { note(.error, $0) })
         } catch {
             note(.error, error)
             return defects
@@ -40,20 +39,6 @@ extension Repository {
         }
         try noteOrphans(in: layout.targets, used, note)
         return defects
-    }
-
-    /// Walks from the first root to the last, as the oldest client does.
-    private func checkRoots(at time: UTCTime, _ note: (Defect.Severity, ChannelError) -> Void) {
-        do {
-            let newest = try newestRootVersion()
-            var set = try TrustedMetadataSet(
-                root: try Files.read(layout.file(Root.type, 1), limit: 1 << 28) ?? [], at: time)
-            for version in 1..<max(newest, 1) {
-                try set.updateRoot(try Files.read(layout.file(Root.type, version + 1), limit: 1 << 28) ?? [])
-            }
-        } catch {
-            note(.error, error)
-        }
     }
 
     private func checkExpiry(

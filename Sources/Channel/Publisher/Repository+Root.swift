@@ -33,9 +33,9 @@ extension Repository {
         let lock = try FolderLock(folder: layout.folder)
         defer { withExtendedLifetime(lock) {} }
         let state = try load()
+        // Takes the new root by the rules of clients; only timestamp must not be loaded yet for that.
         var check = try TrustedMetadataSet(
-            root: try Files.read(layout.file(Root.type, state.trusted.root.header.version), limit: 1 << 28) ?? [],
-            at: time)
+            root: try required(layout.file(Root.type, state.trusted.root.header.version)), at: time)
         try check.updateRoot(bytes)
         let next = SignedRoot(root: check.root, bytes: bytes)
         let roles = next.root.role(Targets.type) == state.trusted.root.role(Targets.type) ? [] : [Targets.type]

@@ -112,24 +112,46 @@ extension Repository {
     }
 
     /// Reads and verifies everything that timestamp leads to.
-    func load(at time: UTCTime = UTCTime(seconds: .min)) throws(ChannelError) -> State {
-        var version = try newestRootVersion()
-        var set = try TrustedMetadataSet(root: try required(layout.file(Root.type, version)), at: time)
-        version = set.root.header.version
+    /// - Parameters:
+    ///   - time: for expiries; by default long ago, when nothing had expired.
+    ///   - note: takes the error of a bad targets role instead of its being thrown.
+    func load(
+        at time: UTCTime = UTCTime(seconds: .min), noting note: ((ChannelError) -> Void)? = nil
+    ) throws(ChannelError) -> State {
+        // From the first root, as the oldest client does: each must follow from the one before.
+        var set = try TrustedMetadataSet(root: try required(layout.file(Root.type, 1)), at: time)
+        for version in 1..<(try newestRootVersion()) {
+            try set.updateRoot(try required(layout.file(Root.type, version + 1)))
+        }
         _ = try set.updateTimestamp(try required(layout.timestamp))
         guard let timestamp = set.timestamp else { throw ChannelError(.file, layout.timestamp, "missing") }
         try set.updateSnapshot(try required(layout.file(Snapshot.type, timestamp.snapshot.version)))
         var waiting = [(role: Targets.type, delegator: Root.type)]
         while let (role, delegator) = waiting.popLast() {
             guard set.targets[key: role] == nil else { continue }
-            let listed = try set.metaFile(of: role)
-            try set.updateTargets(try required(layout.file(role, listed.version)), role: role, delegator: delegator)
+            do throws(ChannelError) {
+                try load(role, delegator: delegator, into: &set)
+            } catch {
+                guard let note else { throw error }
+                note(error)
+            }
             waiting += (set.targets[key: role]?.delegations?.names ?? []).map { ($0, role) }
         }
         return State(trusted: set)
     }
 
-    private func required(_ path: String) throws(ChannelError) -> [UInt8] {
+    private func load(
+        _ role: String, delegator: String, into set: inout TrustedMetadataSet
+    ) throws(ChannelError) {
+        guard RepositoryLayout.isServable(role), !role.contains("/") else {
+            throw ChannelError(.malformed, role, "not a role name that is served as a file")
+        }
+        let listed = try set.metaFile(of: role)
+        let path = layout.file(role, listed.version)
+        try set.updateTargets(try required(path), role: role, delegator: delegator)
+    }
+
+    func required(_ path: String) throws(ChannelError) -> [UInt8] {
         guard let bytes = try Files.read(path, limit: 1 << 28) else {
             throw ChannelError(.file, path, "missing; is this the folder of a channel?")
         }

@@ -16,9 +16,9 @@ struct RepositoryLayout: Sendable {
     var settings: String { "\(folder)/publisher.json" }
     var timestamp: String { "\(metadata)/timestamp.json" }
 
-    func file(_ role: String, _ version: Int) -> String {
-        "\(metadata)/\(version).\(PercentEncoding.encode(role)).json"
-    }
+    /// Where a role's file is: under its plain name, because web servers decode the quoted one that clients
+    /// ask for.
+    func file(_ role: String, _ version: Int) -> String { "\(metadata)/\(version).\(role).json" }
 
     /// Where a target file is, with its hash before the last component (TUF 6.2).
     func target(_ path: String, sha256: String) -> String {

@@ -9,7 +9,6 @@ import hashlib
 import os
 import sys
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
@@ -30,7 +29,9 @@ def write(metadata, name, version, signers):
     for signer in signers:
         metadata.sign(signer, append=True)
     prefix = "" if version is None else f"{version}."
-    path = os.path.join(metadata_dir, f"{prefix}{quote(name, '')}.json")
+    # Web servers decode the quoted name that clients ask for, so a slash in it leads into a folder.
+    path = os.path.join(metadata_dir, f"{prefix}{name}.json")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     metadata.to_file(path)
     with open(path, "rb") as file:
         return MetaFile.from_data(metadata.signed.version, file.read(), ["sha256", "sha512"])
