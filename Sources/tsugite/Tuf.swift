@@ -2,7 +2,6 @@ import ArgumentParser
 import Channel
 import ChannelHTTP
 import Findings
-import Glibc
 
 /// The bare TUF client: what the public conformance suite drives.
 ///
@@ -53,9 +52,7 @@ struct Tuf: ParsableCommand {
             case .download: try download(updater(store))
             }
         } catch {
-            let text = Array("\(error.finding)\n".utf8)
-            // The count is that of the array.
-            _ = unsafe write(STDERR_FILENO, text, text.count)
+            printError("\(error.finding)")
             throw ExitCode(1)
         }
     }

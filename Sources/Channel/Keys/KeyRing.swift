@@ -27,6 +27,9 @@ public struct KeyRing: Sendable {
     /// The public halves, by identifier.
     public var publicKeys: [PublicKey] { keys.values.map(\.publicKey) }
 
+    /// All keys, by identifier.
+    public var all: [PrivateKey] { keys.values }
+
     /// The keys among those identifiers that are at hand.
     public func keys(of ids: [String]) -> [PrivateKey] {
         var found: ByteMap<PrivateKey> = [:]

@@ -52,6 +52,14 @@ public struct Root: MetadataKind, Equatable {
         return object
     }
 
+    /// Gives a top-level role other keys, and forgets keys that no role needs any more.
+    public mutating func setKeys(_ new: [PublicKey], threshold: Int, of role: String) {
+        keys.merge(new.map { .init(key: $0.id, value: $0) })
+        roles[key: role] = RoleKeys(keyIDs: new.map(\.id), threshold: threshold)
+        let needed = roles.values.flatMap(\.keyIDs)
+        for id in keys.keys where !needed.contains(where: { sameBytes($0, id) }) { keys[key: id] = nil }
+    }
+
     /// The keys of a top-level role; none if it isn't named, and nothing is ever signed by none.
     public func role(_ name: String) -> RoleKeys {
         roles[key: name] ?? RoleKeys(keyIDs: [], threshold: 1)

@@ -26,6 +26,17 @@ extension Repository {
         return envelope.fileBytes
     }
 
+    /// Which keys speak for which role, root's roles first, then the delegated ones in byte order.
+    public func speakers() throws(ChannelError) -> [(role: String, keys: RoleKeys)] {
+        let trusted = try load().trusted
+        let top = Root.topLevelRoles.map { ($0, trusted.root.role($0)) }
+        let parents = trusted.targets.values
+        return top
+            + trusted.targets.keys.filter { !sameBytes($0, Targets.type) }.compactMap { role in
+                parents.lazy.compactMap { $0.delegations?.role(role) }.first.map { (role, $0) }
+            }
+    }
+
     /// Publishes a signed root, and everything whose keys it changes signed anew.
     public func adoptRoot(
         _ bytes: [UInt8], keys: KeyRing, at time: UTCTime = .now()

@@ -30,27 +30,29 @@ public struct RepositoryDraft {
     }
 
     /// Adds a file of an update for one build of a family, or replaces it.
+    /// - Parameter mayLink: the file is ours and never changes, so it may get a second name instead of a copy.
     /// - Returns: the target path, `kind/name/BUILD-ID/FILE`.
     @discardableResult
     public mutating func add(
-        file source: String, family: Family, buildID: String, name: String, _ description: UpdateDescription
+        file source: String, family: Family, buildID: String, name: String, _ description: UpdateDescription,
+        mayLink: Bool = false
     ) throws(ChannelError) -> String {
         try ensure(family)
         let path = "\(family.path)/\(buildID)/\(name)"
-        try add(file: source, path: path, role: family.role, custom: description.custom)
+        try add(file: source, path: path, role: family.role, custom: description.custom, mayLink: mayLink)
         return path
     }
 
     /// Adds a file under any path to a role, or replaces it; nothing changes if it is there as it is.
     public mutating func add(
-        file source: String, path: String, role: String, custom: JSON?
+        file source: String, path: String, role: String, custom: JSON?, mayLink: Bool = false
     ) throws(ChannelError) {
         guard RepositoryLayout.isServable(path) else {
             throw ChannelError(.malformed, path, "not a path that web servers can serve")
         }
         let target = TargetFile(
             path: path, length: 0, hashes: FileHashes(digests: [:]), custom: custom)
-        let described = try bring(source, as: target)
+        let described = try bring(source, as: target, mayLink: mayLink)
         guard targets[key: role]?.files[key: path] != described else { return }
         pending[key: role, default: []].append(.init(key: path, value: described))
         edited[key: role] = true
@@ -123,25 +125,34 @@ public struct RepositoryDraft {
         pending = [:]
     }
 
-    /// Copies a file to where it will be served, and completes its description.
-    private func bring(_ source: String, as target: TargetFile) throws(ChannelError) -> TargetFile {
-        try Files.makeFolder(layout.targets)
-        let copy = try TemporaryFile(beside: "\(layout.targets)/incoming")
+    /// Brings a file to where it will be served, and completes its description.
+    private func bring(
+        _ source: String, as target: TargetFile, mayLink: Bool
+    ) throws(ChannelError) -> TargetFile {
         var hash = SHA256()
         var length = 0
         try Files.forEachPiece(of: source) { piece throws(ChannelError) in
             hash.update(data: piece)
             length += piece.count
-            try copy.append(piece)
         }
         let digest = Hex.encode(hash.finalize())
         let place = layout.target(target.path, sha256: digest)
-        if Files.length(place) != length {
-            try Files.makeFolder(Files.folder(of: place))
-            try copy.take(name: place, isDurable: false)
-        }
-        return TargetFile(
+        let described = TargetFile(
             path: target.path, length: length, hashes: FileHashes(digests: ["sha256": digest]),
             custom: target.custom)
+        guard Files.length(place) != length else { return described }
+        try Files.makeFolder(Files.folder(of: place))
+        if mayLink, Files.link(source, as: place) { return described }
+        let copy = try TemporaryFile(beside: place)
+        var again = SHA256()
+        try Files.forEachPiece(of: source) { piece throws(ChannelError) in
+            again.update(data: piece)
+            try copy.append(piece)
+        }
+        guard Hex.encode(again.finalize()) == digest else {
+            throw ChannelError(.file, source, "changed while it was read")
+        }
+        try copy.take(name: place, isDurable: false)
+        return described
     }
 }
