@@ -8,7 +8,7 @@ import NIOHTTP1
 /// waits it watches the rate. A server that accepts and then says nothing, or one byte now and then, is given
 /// up, and so is one that sends more than was announced. Contents are never decompressed: limits count what is
 /// signed.
-public final class HTTPFetcher: Fetcher {
+public final class HTTPFetcher: Fetcher, Sendable {
     private let client: HTTPClient
     private let settings: HTTPSettings
 

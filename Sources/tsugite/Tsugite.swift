@@ -5,5 +5,5 @@ import ArgumentParser
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
-        subcommands: [ChannelCommand.self, Tuf.self])
+        subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self])
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Channel
-import ChannelHTTP
 import Findings
 
 /// The bare TUF client: what the public conformance suite drives.
@@ -59,9 +58,9 @@ struct Tuf: ParsableCommand {
 
     private func updater(_ store: MetadataStore) throws(ChannelError) -> Updater {
         let address = metadataUrl ?? ""
-        let fetcher: any Fetcher = address.hasPrefix("http") ? try HTTPFetcher() : FileFetcher()
         return try Updater(
-            store: store, metadataAddress: address, targetsAddress: targetBaseUrl, fetcher: fetcher)
+            store: store, metadataAddress: address, targetsAddress: targetBaseUrl,
+            fetcher: try fetcher(for: address))
     }
 
     private func download(_ updater: Updater) throws(ChannelError) {

@@ -1,5 +1,5 @@
 /// Reads a channel from a folder: a mounted medium, a share, a test.
-public struct FileFetcher: Fetcher {
+public struct FileFetcher: Fetcher, Sendable {
     /// Makes one.
     public init() {}
 

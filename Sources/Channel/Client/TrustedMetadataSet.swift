@@ -83,27 +83,11 @@ public struct TrustedMetadataSet: Sendable {
         try checkNotExpired(root.header, Root.type, clause: "5.3.10")
         // 5.4.2
         let next: Timestamp = try load(bytes, Timestamp.type, clause: "5.4.2")
-        if let timestamp {
-            // 5.4.3.1
-            guard next.header.version >= timestamp.header.version else {
-                throw ChannelError(
-                    .rollback, Timestamp.type,
-                    "version \(next.header.version) offered, \(timestamp.header.version) seen before",
-                    clause: "5.4.3.1")
-            }
-            if next.header.version == timestamp.header.version {
-                try checkTimestampIsFinal()
-                return .unchanged
-            }
-            // 5.4.3.2
-            guard next.snapshot.version >= timestamp.snapshot.version else {
-                throw ChannelError(
-                    .rollback, Timestamp.type,
-                    "snapshot \(next.snapshot.version) offered, \(timestamp.snapshot.version) seen before",
-                    clause: "5.4.3.2")
-            }
+        if let timestamp, next.header.version == timestamp.header.version {
+            try checkTimestampIsFinal()
+            return .unchanged
         }
-        timestamp = next
+        try place(next)
         try checkTimestampIsFinal()
         return .updated
     }
@@ -209,6 +193,27 @@ extension TrustedMetadataSet {
             root.role(role), keys: root.keys, subject: role, by: "root version \(root.header.version)",
             clause: clause)
         return try Kind(envelope.signed, subject: role)
+    }
+
+    /// 5.4.3: makes a verified timestamp the trusted one, unless it or its snapshot is older.
+    mutating func place(_ next: Timestamp) throws(ChannelError) {
+        if let timestamp {
+            // 5.4.3.1
+            guard next.header.version >= timestamp.header.version else {
+                throw ChannelError(
+                    .rollback, Timestamp.type,
+                    "version \(next.header.version) offered, \(timestamp.header.version) seen before",
+                    clause: "5.4.3.1")
+            }
+            // 5.4.3.2
+            guard next.snapshot.version >= timestamp.snapshot.version else {
+                throw ChannelError(
+                    .rollback, Timestamp.type,
+                    "snapshot \(next.snapshot.version) offered, \(timestamp.snapshot.version) seen before",
+                    clause: "5.4.3.2")
+            }
+        }
+        timestamp = next
     }
 
     private func checkNotExpired(

@@ -90,24 +90,13 @@ extension Updater {
         try Files.makeFolder(folder)
         let path = "\(folder)/\(Self.localName(of: target.path))"
         let file = try TemporaryFile(beside: path)
-        var check = try HashCheck(target.hashes, subject: target.path, clause: "5.7.3")
-        var received = 0
+        var check = try TargetCheck(target)
         let address = targetsAddress + PercentEncoding.encode(remoteName(of: target), keepsSlash: true)
         try fetch(address, limits: TransferLimits(maximumLength: target.length)) { piece throws(ChannelError) in
-            guard piece.count <= target.length - received else {
-                throw ChannelError(.tooLong, target.path, "more than \(target.length) bytes", clause: "5.7.3")
-            }
-            received += piece.count
-            check.update(piece)
+            try check.take(piece)
             try file.append(piece)
         }
-        guard received == target.length else {
-            throw ChannelError(
-                .mismatch, target.path, "\(received) bytes instead of \(target.length)", clause: "5.7.3")
-        }
-        guard check.matches() else {
-            throw ChannelError(.mismatch, target.path, "the hash isn't the one that was signed", clause: "5.7.3")
-        }
+        try check.finish()
         try file.take(name: path)
         return path
     }

@@ -23,13 +23,13 @@ public struct UpdaterSettings: Sendable, Equatable {
 /// All decisions are ``TrustedMetadataSet``'s; this type moves bytes between network, store and it.
 public final class Updater {
     private let fetcher: any Fetcher
-    private let store: MetadataStore
+    let store: MetadataStore
     private let metadataAddress: String
     let targetsAddress: String?
     let settings: UpdaterSettings
     /// What is trusted so far.
-    public private(set) var trusted: TrustedMetadataSet
-    private var isRefreshed = false
+    public internal(set) var trusted: TrustedMetadataSet
+    var isRefreshed = false
 
     /// Starts a run from the stored root.
     /// - Parameters:
@@ -117,7 +117,7 @@ public final class Updater {
 
 extension Updater {
     /// 5.3: step by step from the trusted root to the newest.
-    private func refreshRoot() throws(ChannelError) {
+    func refreshRoot() throws(ChannelError) {
         for _ in 0..<settings.maximumRootRotations {
             let (version, overflow) = trusted.root.header.version.addingReportingOverflow(1)
             guard !overflow, let bytes = try nextRoot(version) else { return }
@@ -150,7 +150,7 @@ extension Updater {
     }
 
     /// 5.5: the local one if it is the one that timestamp names; else the server's.
-    private func refreshSnapshot() throws(ChannelError) {
+    func refreshSnapshot() throws(ChannelError) {
         if let local = try store.load(Snapshot.type, limit: settings.snapshotLimit),
             (try? trusted.updateSnapshot(local, isLocal: true)) != nil
         {

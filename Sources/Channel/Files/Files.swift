@@ -111,6 +111,14 @@ enum Files {
         return Int(status.st_size)
     }
 
+    /// Bytes that an unprivileged writer may still use on the file system of a folder.
+    static func freeBytes(under path: String) throws(ChannelError) -> UInt64 {
+        var facts = statvfs()
+        // `facts` is a local of the type that the call fills.
+        guard unsafe statvfs(path, &facts) == 0 else { throw failure("statvfs", path, errno) }
+        return UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize)).partialValue
+    }
+
     /// Whether there is a folder of that name; a symbolic link isn't one.
     static func isFolder(_ path: String) -> Bool {
         var status = stat()

@@ -37,6 +37,11 @@ extension Repository {
             }
     }
 
+    /// The rings of this channel.
+    public func rings() throws(ChannelError) -> [Ring] {
+        try draft(of: try load(), keys: KeyRing(), time: .now()).rings
+    }
+
     /// Publishes a signed root, and everything whose keys it changes signed anew.
     public func adoptRoot(
         _ bytes: [UInt8], keys: KeyRing, at time: UTCTime = .now()

@@ -26,25 +26,32 @@ extension Repository {
             meta[key: role + ".json"] = MetaFile(version: metadata.header.version, bytes: bytes)
             files.append((layout.file(role, metadata.header.version), bytes))
         }
-        let snapshot = Snapshot(
-            header: Header(
-                version: try raised(state.snapshot?.header.version ?? 0, Snapshot.type),
-                expires: draft.time.adding(seconds: settings.snapshotSeconds)),
-            meta: meta)
-        let snapshotBytes = try work.sign(snapshot)
-        files.append((layout.file(Snapshot.type, snapshot.header.version), snapshotBytes))
+        var named = state.timestamp?.snapshot
+        // A change of root that leaves snapshot's keys alone needs only the online key.
+        let oldSpeakers = state.trusted.root.role(Snapshot.type)
+        if !roles.isEmpty || next == nil || next?.root.role(Snapshot.type) != oldSpeakers {
+            let snapshot = Snapshot(
+                header: Header(
+                    version: try raised(state.snapshot?.header.version ?? 0, Snapshot.type),
+                    expires: draft.time.adding(seconds: settings.snapshotSeconds)),
+                meta: meta)
+            let bytes = try work.sign(snapshot)
+            files.append((layout.file(Snapshot.type, snapshot.header.version), bytes))
+            named = MetaFile(version: snapshot.header.version, bytes: bytes)
+        }
+        guard let named else { throw ChannelError(.order, Snapshot.type, "there is none") }
         let timestamp = Timestamp(
             header: Header(
                 version: try raised(state.timestamp?.header.version ?? 0, Timestamp.type),
                 expires: draft.time.adding(seconds: settings.timestampSeconds)),
-            snapshot: MetaFile(version: snapshot.header.version, bytes: snapshotBytes))
+            snapshot: named)
         let timestampBytes = try work.sign(timestamp)
 
         for file in files { try writeUndurably(file.path, file.bytes) }
         try Files.synchroniseAll(under: layout.folder)
         try Files.replace(layout.timestamp, with: timestampBytes)
         let publication = Publication(
-            roles: roles, snapshotVersion: snapshot.header.version, timestampVersion: timestamp.header.version)
+            roles: roles, snapshotVersion: named.version, timestampVersion: timestamp.header.version)
         guard let next else { return publication }
         try Files.replace(layout.file(Root.type, next.root.header.version), with: next.bytes)
         var last = try renewTimestamp(of: try load(), keys: keys, time: draft.time)

@@ -90,30 +90,37 @@ public struct RepositoryDraft {
 
     /// Makes sure that a family has a role, delegated by the top-level role.
     public mutating func ensure(_ family: Family) throws(ChannelError) {
-        guard targets[key: family.role] == nil else { return }
+        try ensure(role: family.role, scope: family.scope, isTerminating: true)
+    }
+
+    /// Makes sure that there is a role of that name, delegated by the top-level role.
+    mutating func ensure(
+        role name: String, scope: DelegatedRole.Scope, isTerminating: Bool
+    ) throws(ChannelError) {
+        guard targets[key: name] == nil else { return }
         let keyIDs = settings.familyKeys
         var keys: ByteMap<PublicKey> = [:]
         for id in keyIDs {
             guard let key = knownKeys[key: id] else {
-                throw ChannelError(.key, family.path, "the key \(id) for new families isn't at hand")
+                throw ChannelError(.key, name, "the key \(id) for new roles isn't at hand")
             }
             keys[key: id] = key
         }
         try edit(Targets.type) { top throws(ChannelError) in
             var delegations = top.delegations ?? Delegations()
             guard case .roles(let roles) = delegations.form else {
-                throw ChannelError(.order, family.path, "this channel delegates to hash bins")
+                throw ChannelError(.order, name, "this channel delegates to hash bins")
             }
             delegations.keys.merge(keys.entries)
             let role = DelegatedRole(
-                name: family.role, keys: RoleKeys(keyIDs: keyIDs, threshold: 1), isTerminating: true,
-                scope: family.scope)
+                name: name, keys: RoleKeys(keyIDs: keyIDs, threshold: 1), isTerminating: isTerminating,
+                scope: scope)
             delegations.form = .roles(roles + [role])
             top.delegations = delegations
         }
         let header = Header(version: 0, expires: time.adding(seconds: settings.targetsSeconds))
-        targets[key: family.role] = Targets(header: header)
-        edited[key: family.role] = true
+        targets[key: name] = Targets(header: header)
+        edited[key: name] = true
     }
 
     /// Gives a role a new version although its content stays, because its keys change.

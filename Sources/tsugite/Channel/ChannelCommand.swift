@@ -8,8 +8,8 @@ struct ChannelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "channel", abstract: "Run a signed channel of updates.",
         subcommands: [
-            ChannelInit.self, ChannelAdd.self, ChannelPublish.self, ChannelWithdraw.self, ChannelKeys.self,
-            ChannelCheck.self,
+            ChannelInit.self, ChannelAdd.self, ChannelPublish.self, ChannelWithdraw.self, ChannelRing.self,
+            ChannelPromote.self, ChannelKeys.self, ChannelCheck.self, ChannelExport.self, ChannelImport.self,
         ])
 }
 

@@ -50,6 +50,7 @@ struct ChannelWithdraw: ParsableCommand {
         try reportingChannelErrors { () throws(ChannelError) in
             let done = try channel.repository.publish(keys: try channel.ring()) { draft throws(ChannelError) in
                 try draft.withdraw(id, reason: reason)
+                try draft.withdrawFromRings(id, reason: reason)
             }
             print("withdrew \(id) from \(done?.roles.joined(separator: ", ") ?? "no role")")
         }
