@@ -47,6 +47,56 @@ struct KillTests {
         #expect(killed > 0)
     }
 
+    @Test func `a mirror killed at any instant serves nothing unverified and fetches nothing twice`() throws {
+        let tsugite = try #require(PythonTools.tsugite)
+        let kills = ProcessInfo.processInfo.environment["TSUGITE_KILLS"].flatMap { Int($0) } ?? 40
+        let channel = try PublishedChannel()
+        channel.time = .now()
+        let files = max(60, kills)
+        let sources = try (0..<files).map { try channel.source(String(repeating: "content \($0) ", count: 3000)) }
+        let family = try #require(Family("user/libssl3"))
+        _ = try channel.repository.publish(keys: channel.ring) { draft throws(ChannelError) in
+            for (number, file) in sources.enumerated() {
+                try draft.add(
+                    file: file, family: family, buildID: "00", name: "U\(number).tsp",
+                    UpdateDescription(id: "U\(number)", effectiveVersion: "1"))
+            }
+        }
+        let log = channel.folder + "/log"
+        let server = try WebServer(folder: channel.channel, log: log)
+        let mirror = channel.folder + "/mirror"
+        let arguments = [
+            "mirror", "sync", mirror, "--from", server.address + "/honest", "--trusted-root",
+            channel.channel + "/metadata/1.root.json", "--parallel", "2",
+        ]
+        var killed = 0
+        for _ in 0..<kills {
+            if try runAndKill(tsugite, arguments, afterMicroseconds: UInt32.random(in: 20_000..<150_000)) {
+                killed += 1
+            }
+            try verifyNames(under: mirror + "/targets")
+            if FileManager.default.fileExists(atPath: mirror + "/metadata/timestamp.json") {
+                #expect(try !Repository(folder: mirror).check().contains { $0.severity == .error })
+            }
+        }
+        try PythonTools.run(tsugite, arguments)
+        #expect(try !Repository(folder: mirror).check().contains { $0.severity == .error })
+        let requests = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+            .filter { $0.hasSuffix(".tsp") }
+        #expect(requests.count <= files + killed * 2)
+        #expect(killed > 0)
+    }
+
+    /// Every file that has its final name is the one that its name says.
+    private func verifyNames(under folder: String) throws {
+        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        for name in names where name.hasSuffix(".tsp") {
+            let last = String(name.split(separator: "/").last ?? "")
+            let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name)))
+            #expect(FileHashes(of: bytes).digests[key: "sha256"] == String(last.prefix { $0 != "." }))
+        }
+    }
+
     /// Whether the process was still alive when it was killed.
     private func runAndKill(_ program: String, _ arguments: [String], afterMicroseconds delay: UInt32) throws
         -> Bool

@@ -52,9 +52,9 @@ final class WebServer {
     private let process = Process()
     private let input = Pipe()
 
-    init(folder: String) throws {
+    init(folder: String, log: String? = nil) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", PythonTools.script("serve.py"), folder]
+        process.arguments = ["python3", PythonTools.script("serve.py"), folder] + (log.map { [$0] } ?? [])
         let output = Pipe()
         process.standardOutput = output
         process.standardInput = input

@@ -34,7 +34,11 @@ public struct BundleImport {
     /// - Returns: their paths.
     public func extract(into folder: String) throws(ChannelError) -> [String] {
         var paths: [String] = []
-        for target in try targets() { paths.append(try updater.download(target, into: folder)) }
+        try Files.makeFolder(folder)
+        for target in try targets() {
+            paths.append(try updater.download(target, into: folder, isDurable: false))
+        }
+        try Files.synchroniseAll(under: folder)
         return paths
     }
 }

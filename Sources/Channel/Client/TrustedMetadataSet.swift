@@ -225,13 +225,13 @@ extension TrustedMetadataSet {
         }
     }
 
-    /// 5.4.4
+    /// Refuses to build upon a timestamp that has expired (5.4.4).
     private func checkTimestampIsFinal() throws(ChannelError) {
         guard let timestamp else { return }
         try checkNotExpired(timestamp.header, Timestamp.type, clause: "5.4.4")
     }
 
-    /// 5.5.4 and 5.5.6
+    /// Refuses to build upon a snapshot that has expired or isn't timestamp's (5.5.4, 5.5.6).
     private func checkSnapshotIsFinal() throws(ChannelError) {
         guard let timestamp, let snapshot else { return }
         try checkNotExpired(snapshot.header, Snapshot.type, clause: "5.5.6")

@@ -81,8 +81,11 @@ extension Updater {
     /// Fetches a target into a folder, unless it is there already (5.7.3).
     ///
     /// The file takes its name only after length and hashes were found right.
+    /// - Parameter isDurable: whether to wait for the disk; `false` if the caller does so for many at once.
     /// - Returns: its path.
-    public func download(_ target: TargetFile, into folder: String) throws(ChannelError) -> String {
+    public func download(
+        _ target: TargetFile, into folder: String, isDurable: Bool = true
+    ) throws(ChannelError) -> String {
         if let path = cachedTarget(target, in: folder) { return path }
         guard let targetsAddress else {
             throw ChannelError(.order, target.path, "no address for target files was given")
@@ -97,7 +100,7 @@ extension Updater {
             try file.append(piece)
         }
         try check.finish()
-        try file.take(name: path)
+        try file.take(name: path, isDurable: isDurable)
         return path
     }
 

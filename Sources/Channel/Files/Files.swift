@@ -1,3 +1,4 @@
+import Crypto
 import Findings
 import Glibc
 import Linux
@@ -124,6 +125,26 @@ enum Files {
         var status = stat()
         // `status` is a local of the type that lstat fills.
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The SHA-256 of a regular file in hex; `nil` if there is none.
+    static func sha256(_ path: String) throws(ChannelError) -> String? {
+        guard length(path) != nil else { return nil }
+        var hash = SHA256()
+        try forEachPiece(of: path) { piece throws(ChannelError) in hash.update(data: piece) }
+        return Hex.encode(hash.finalize())
+    }
+
+    /// Removes what writers that died left in a folder and below: temporary files, by their names.
+    static func removeLeavings(under folder: String) throws(ChannelError) {
+        for name in try names(in: folder) {
+            let path = "\(folder)/\(name)"
+            if isFolder(path) {
+                try removeLeavings(under: path)
+            } else if name.hasPrefix("."), name.hasSuffix(".tmp") {
+                try remove(path)
+            }
+        }
     }
 
     /// Removes a file; it's fine if there is none.

@@ -28,6 +28,8 @@ public struct Mirror: Sendable {
     public var hasRoot: Bool {
         get throws(ChannelError) { try store.load(Root.type, limit: 1 << 28) != nil }
     }
+    /// There while a run goes on, and after one that didn't end.
+    private var runningPath: String { "\(privateFolder)/running" }
     private var statusPath: String { "\(privateFolder)/status.json" }
 
     /// How to run.
@@ -76,16 +78,20 @@ public struct Mirror: Sendable {
             let updater = try Updater(
                 store: store, metadataAddress: "\(address)/metadata", targetsAddress: "\(address)/targets",
                 fetcher: fetcher, settings: options.settings, at: time)
-            let plan = try plan(updater, options)
+            let wasInterrupted = Files.length(runningPath) != nil
+            let plan = try plan(updater, options, reads: wasInterrupted)
             let forecast = try forecast(plan, status)
             guard announce(forecast) else { return status }
             guard forecast.fits else {
                 throw ChannelError(
                     .file, layout.folder, "\(plan.bytesToFetch) bytes are needed, \(forecast.bytesFree) are free")
             }
+            if wasInterrupted { try Files.removeLeavings(under: layout.folder) }
+            try Files.replace(runningPath, with: Array("\(time)".utf8))
             let fetch = MirrorFetch(plan: plan, layout: layout, address: "\(address)/targets/", fetcher: fetcher)
             status.errors = fetch.run(parallel: options.parallel)
             try publish(updater, fetcher: fetcher, address: address)
+            try Files.remove(runningPath)
             status.state = status.errors.isEmpty ? .synced : .failed
             status.timestampVersion = updater.trusted.timestamp?.header.version ?? 0
             status.expires = updater.trusted.timestamp?.header.expires
@@ -111,7 +117,9 @@ public struct Mirror: Sendable {
             growthPerDay: status.growthPerDay)
     }
 
-    private func plan(_ updater: Updater, _ options: Options) throws(ChannelError) -> MirrorPlan {
+    private func plan(
+        _ updater: Updater, _ options: Options, reads: Bool
+    ) throws(ChannelError) -> MirrorPlan {
         let targets = try updater.allTargets().filter { options.wants($0.path) }
         var items: [MirrorPlan.Item] = []
         for target in targets {
@@ -123,6 +131,6 @@ public struct Mirror: Sendable {
                 ? layout.target(target.path, sha256: digest) : "\(layout.targets)/\(target.path)"
             items.append(MirrorPlan.Item(target: target, digest: digest, place: name))
         }
-        return MirrorPlan(items: items)
+        return MirrorPlan(items: items, reads: reads)
     }
 }

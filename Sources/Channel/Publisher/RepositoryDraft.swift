@@ -16,7 +16,8 @@ public struct RepositoryDraft {
     let knownKeys: ByteMap<PublicKey>
     /// Roles that were edited.
     private(set) var edited: ByteMap<Bool> = [:]
-    private var pending: ByteMap<[ByteMap<TargetFile>.Entry]> = [:]
+    /// Files added and not yet in their roles.
+    private var pending: [(role: String, file: ByteMap<TargetFile>.Entry)] = []
 
     init(
         layout: RepositoryLayout, settings: PublisherSettings, time: UTCTime, targets: ByteMap<Targets>,
@@ -54,7 +55,7 @@ public struct RepositoryDraft {
             path: path, length: 0, hashes: FileHashes(digests: [:]), custom: custom)
         let described = try bring(source, as: target, mayLink: mayLink)
         guard targets[key: role]?.files[key: path] != described else { return }
-        pending[key: role, default: []].append(.init(key: path, value: described))
+        pending.append((role, .init(key: path, value: described)))
         edited[key: role] = true
     }
 
@@ -128,35 +129,39 @@ public struct RepositoryDraft {
 
     /// Puts the files added so far into their roles: all at once, because one by one is quadratic.
     mutating func settle() {
-        for entry in pending.entries { targets[key: entry.key]?.files.merge(entry.value) }
-        pending = [:]
+        for (role, files) in Dictionary(grouping: pending, by: \.role) {
+            targets[key: role]?.files.merge(files.map(\.file))
+        }
+        pending = []
     }
 
     /// Brings a file to where it will be served, and completes its description.
     private func bring(
         _ source: String, as target: TargetFile, mayLink: Bool
     ) throws(ChannelError) -> TargetFile {
-        var hash = SHA256()
-        var length = 0
-        try Files.forEachPiece(of: source) { piece throws(ChannelError) in
-            hash.update(data: piece)
-            length += piece.count
+        guard let digest = try Files.sha256(source), let length = Files.length(source) else {
+            throw ChannelError(.notFound, source, "no such file")
         }
-        let digest = Hex.encode(hash.finalize())
         let place = layout.target(target.path, sha256: digest)
         let described = TargetFile(
             path: target.path, length: length, hashes: FileHashes(digests: ["sha256": digest]),
             custom: target.custom)
-        guard Files.length(place) != length else { return described }
+        // What is there may be the leaving of a power cut, so it is read and not only measured.
+        if try Files.sha256(place) == digest { return described }
         try Files.makeFolder(Files.folder(of: place))
-        if mayLink, Files.link(source, as: place) { return described }
+        if mayLink {
+            try Files.remove(place)
+            if Files.link(source, as: place) { return described }
+        }
         let copy = try TemporaryFile(beside: place)
         var again = SHA256()
+        var copied = 0
         try Files.forEachPiece(of: source) { piece throws(ChannelError) in
             again.update(data: piece)
+            copied += piece.count
             try copy.append(piece)
         }
-        guard Hex.encode(again.finalize()) == digest else {
+        guard copied == length, Hex.encode(again.finalize()) == digest else {
             throw ChannelError(.file, source, "changed while it was read")
         }
         try copy.take(name: place, isDurable: false)

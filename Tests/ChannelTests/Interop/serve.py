@@ -1,6 +1,6 @@
 """Serves a folder on the loopback interface, honestly or not; prints the port, ends with standard input.
 
-usage: serve.py FOLDER
+usage: serve.py FOLDER [LOG]      LOG: a file that gets a line for each request
 
 Names below the top: /honest/ serves files; /moved/ redirects there; /endless/ sends without end; /trickle/ sends
 a byte a second; /silent/ sends headers only; /cut/ announces more than it sends; /denied/ answers 500.
@@ -17,6 +17,9 @@ stopped = threading.Event()
 class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         kind, _, rest = self.path[1:].partition("/")
+        if len(sys.argv) > 2:
+            with open(sys.argv[2], "a", encoding="utf-8") as log:
+                log.write(self.path + "\n")
         if kind == "honest":
             self.path = "/" + rest
             super().do_GET()
