@@ -76,23 +76,33 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
+            swiftSettings: strict),
+
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "Channel"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
-        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
+        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["Channel", "ChannelHTTP", "Linux", "Findings"], resources: [.copy("Interop")]),
-        tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
+        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )
 
 // libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
 if Context.environment["TSUGITE_FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "FuzzELF", dependencies: ["ELF", "TestSupport"], path: "Fuzz/ELF", exclude: ["seeds"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    let parsers: [(name: String, dependencies: [Target.Dependency])] = [
+        ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
+        ("Channel", ["Channel"]),
+    ]
+    for parser in parsers {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz" + parser.name, dependencies: parser.dependencies, path: "Fuzz/" + parser.name,
+                exclude: ["seeds"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    }
 }

@@ -5,5 +5,10 @@ import ArgumentParser
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
-        subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self])
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self]),
+            CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self]),
+            CommandGroup(name: "Channels:", subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self]),
+        ])
 }

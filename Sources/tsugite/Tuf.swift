@@ -42,17 +42,13 @@ struct Tuf: ParsableCommand {
     }
 
     func run() throws {
-        do throws(ChannelError) {
+        try reportingChannelErrors(status: ExitCode(1)) { () throws(ChannelError) in
             let store = MetadataStore(folder: metadataDir)
             switch action {
-            case .`init`:
-                try Updater.initialise(store, rootFile: root ?? "")
+            case .`init`: try Updater.initialise(store, rootFile: root ?? "")
             case .refresh: try updater(store).refresh()
             case .download: try download(updater(store))
             }
-        } catch {
-            printError("\(error.finding)")
-            throw ExitCode(1)
         }
     }
 
@@ -68,6 +64,6 @@ struct Tuf: ParsableCommand {
         guard let target = try updater.target(name) else {
             throw ChannelError(.noTarget, name, "no trusted role lists it", clause: "5.7.2")
         }
-        print(try updater.download(target, into: targetDir ?? "."))
+        Output.result(try updater.download(target, into: targetDir ?? "."))
     }
 }

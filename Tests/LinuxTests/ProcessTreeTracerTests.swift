@@ -94,7 +94,8 @@ struct `Process tree tracer` {
         let (status, found) = try programs("exec " + program)
         #expect(status == .exited(code: 0))
         #expect(found.filter { $0 == "echo from a vfork" }.count == 4)
-        #expect(found.last == "echo from a thread")
+        // In any order: vfork's parent goes on before its child's exec is reported.
+        #expect(found.filter { $0 == "echo from a thread" }.count == 1)
     }
 
     @Test func `signals arrive and group stops hold, as without a tracer`() throws {

@@ -153,6 +153,20 @@ extension RemoteMemory {
         }
     }
 
+    /// Writes the first `count` bytes of an array with one call, also over read-only text.
+    public borrowing func write(
+        _ bytes: [UInt8], count: Int, at address: RemoteAddress
+    ) throws(SystemError) {
+        let range = RemoteRange(start: address, count: UInt64(clamping: count))
+        // Sound: the slice is clamped to the array.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe forcedWrite(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)), at: address)
+        }
+        guard try moved(result, "pwrite", range) == count else {
+            throw SystemError(call: "pwrite", errno: .badAddress, object: describe(range))
+        }
+    }
+
     private borrowing func part(of range: RemoteRange, at done: Int) throws(SystemError) -> RemoteAddress {
         guard let address = range.start.adding(UInt64(done)) else {
             throw SystemError(call: "pread", errno: .badAddress, object: describe(range))

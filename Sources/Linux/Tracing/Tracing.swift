@@ -125,9 +125,20 @@ public enum Tracing {
     private static func letGo(_ thread: ThreadID) -> ThreadID? {
         var answer = poll(thread)
         if answer.thread == nil {
-            // In a stop that was reported already, or running, or gone.
-            if !detach(thread).failed || interrupt(thread).failed { return nil }
-            answer = wait(thread)
+            var message: UInt64 = 0
+            if eventMessage(thread, into: &message).failed {
+                // Running, or gone.
+                if interrupt(thread).failed { return nil }
+                answer = wait(thread)
+            } else {
+                // In a stop: one that was reported long ago, or one that it came to behind our first look, which
+                // this second look reports. Detaching without it would lose the signal it stopped for.
+                answer = poll(thread)
+                if answer.thread == nil {
+                    _ = detach(thread)
+                    return nil
+                }
+            }
         }
         guard answer.thread != nil, answer.status.isStopped else { return nil }
         var child: ThreadID?

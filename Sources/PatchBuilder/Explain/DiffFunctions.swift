@@ -13,7 +13,8 @@ package struct DiffFunctions: Sendable, Equatable, Codable {
         let known = SourceFunctionScanner.functions(in: textBefore)
         for region in file.regions {
             // An insertion stands in front of its line; both neighbours must belong to the function.
-            let lines = region.preCount > 0
+            let lines =
+                region.preCount > 0
                 ? region.preStart...(region.preStart + region.preCount - 1)
                 : max(region.preStart - 1, 1)...max(region.preStart, 1)
             let touched = known.filter {

@@ -35,17 +35,47 @@ struct Explainer {
         case .new, .changed, .removed: break
         }
         if isEdited {
-            if name.marks.contains(.part) || name.marks.contains(.cold) { return Manifest.Why("split", [name.base]) }
+            if name.marks.contains(.part) || name.marks.contains(.cold) {
+                return Manifest.Why("split", [name.base])
+            }
             if name.marks.contains(.constprop) || name.marks.contains(.isra) {
                 return Manifest.Why("constant-propagated", [name.base])
             }
             return Manifest.Why("edited")
         }
         if change.status == .new { return Manifest.Why("new") }
+        if !visible.declarations.isEmpty, isSameButForNumbers(change) {
+            return Manifest.Why("declaration", visible.declarations)
+        }
         let callees = inlinable(visible.functions)
         if !callees.isEmpty { return Manifest.Why("inlined", callees) }
         if !visible.declarations.isEmpty { return Manifest.Why("declaration", visible.declarations) }
         return Manifest.Why("compiler")
+    }
+
+    /// Whether both versions are the same instructions with other offsets or constants: what a changed type
+    /// or macro does, and inlining hardly ever.
+    func isSameButForNumbers(_ change: FunctionChange) -> Bool {
+        guard let pre = change.pre, let post = change.post, case .changed = change.status else { return false }
+        let (one, other) = (opcodes(unit.pre, pre), opcodes(unit.post, post))
+        return !one.isEmpty && one == other
+    }
+
+    /// The last opcode byte of each instruction, fillers left out.
+    private func opcodes(_ model: ObjectModel, _ index: Int) -> [UInt8] {
+        let entity = model.entities[index]
+        let code = model.sections[entity.section].contents
+        var found: [UInt8] = []
+        var at = entity.range.lowerBound
+        while at < entity.range.upperBound, let instruction = X86_64InstructionSet.decode(code, at: at) {
+            let opcode = code[at + instruction.opcodeOffset]
+            // An immediate or a branch of one byte instead of four is another opcode for the same thing.
+            let general: [UInt8: UInt8] = [0x83: 0x81, 0x6b: 0x69, 0x6a: 0x68, 0xeb: 0xe9]
+            let isShort = (0x70...0x7f).contains(opcode)
+            if !instruction.isPadding { found.append(general[opcode] ?? (isShort ? opcode + 0x10 : opcode)) }
+            at += instruction.length
+        }
+        return found
     }
 
     /// Edited functions that this unit could have inlined: local ones, and those that exist only inlined.

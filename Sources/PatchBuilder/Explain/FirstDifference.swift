@@ -53,7 +53,8 @@ extension PatchUnit {
             return (pre.entities[first], post.entities[second], at)
         }
         let before = Disassembly(prePath, sections: Set(changed.map { pre.sections[$0.pre.section].name }).sorted())
-        let after = Disassembly(postPath, sections: Set(changed.map { post.sections[$0.post.section].name }).sorted())
+        let after = Disassembly(
+            postPath, sections: Set(changed.map { post.sections[$0.post.section].name }).sorted())
         var found: [Int: Manifest.Difference] = [:]
         for change in changed {
             found[change.post.index] = Manifest.Difference(

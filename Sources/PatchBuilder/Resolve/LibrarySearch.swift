@@ -32,7 +32,9 @@ package struct LibrarySearch {
         while next < open.count {
             let name = open[next]
             next += 1
-            guard let library = self.open(name), let opened = try? NeededLibrary(name: name, library) else { continue }
+            guard let library = self.open(name), let opened = try? NeededLibrary(name: name, library) else {
+                continue
+            }
             found.append(opened)
             for more in (try? library.dynamicSection()?.needed) ?? [] where seen.insert(more).inserted {
                 open.append(more)

@@ -53,11 +53,11 @@ struct ChannelAdd: ParsableCommand {
             if let batch {
                 let updates = try StagedUpdate.batch(try MetadataFile.read(batch, limit: 1 << 28), subject: batch)
                 try repository.stage(updates)
-                print("\(updates.count) updates wait for tsugite channel publish \(folder)")
+                Output.result("\(updates.count) updates wait for tsugite channel publish \(folder)")
             } else {
                 let (staged, file) = try one()
                 try repository.stage(staged, file: file)
-                print("\(staged.description.id) waits for tsugite channel publish \(folder)")
+                Output.result("\(staged.description.id) waits for tsugite channel publish \(folder)")
             }
         }
     }

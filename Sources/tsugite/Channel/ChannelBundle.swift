@@ -31,7 +31,7 @@ struct ChannelExport: ParsableCommand {
                 request.families.append(family)
             }
             let count = try channel.repository.export(request, to: output, keys: try channel.ring())
-            print("\(output): \(count) files")
+            Output.result("\(output): \(count) files")
         }
     }
 }
@@ -50,8 +50,8 @@ struct ChannelImport: ParsableCommand {
             let fetcher = try BundleFetcher(bundle)
             let taken = try BundleImport(fetcher, store: MetadataStore(folder: metadataDir))
             let paths = try taken.extract(into: targetDir)
-            for path in paths { print(path) }
-            print(
+            for path in paths { Output.result(path) }
+            Output.result(
                 "made at \(taken.seal.created), usable until \(taken.seal.header.expires); \(paths.count) updates")
         }
     }

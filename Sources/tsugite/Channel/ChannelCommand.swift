@@ -1,7 +1,6 @@
 import ArgumentParser
 import Channel
 import Findings
-import Glibc
 
 /// Everything that a publisher does; each verb is a file beside this one.
 struct ChannelCommand: ParsableCommand {
@@ -26,19 +25,16 @@ struct ChannelOptions: ParsableArguments {
     func ring() throws(ChannelError) -> KeyRing { try KeyRing(folders: keyFolders) }
 }
 
-/// Prints a channel's error as one paragraph and ends with status 1.
-func reportingChannelErrors(_ body: () throws(ChannelError) -> Void) throws {
+/// Runs a verb; an error that it meets is printed as its finding and becomes the exit status.
+///
+/// - Parameter status: a status of its own, where an outside protocol asks for one.
+func reportingChannelErrors(
+    status: ExitCode? = nil, _ body: () throws(ChannelError) -> Void
+) throws {
     do throws(ChannelError) {
         try body()
     } catch {
-        printError("\(error.finding)")
-        throw ExitCode(1)
+        Output.note("tsugite: \(error.finding)")
+        throw status ?? ExitStatus(error.finding).exit
     }
-}
-
-/// Writes a line to standard error.
-func printError(_ text: String) {
-    let bytes = Array((text + "\n").utf8)
-    // The count is that of the array.
-    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
 }

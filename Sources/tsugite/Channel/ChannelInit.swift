@@ -46,8 +46,8 @@ struct ChannelInit: ParsableCommand {
                 targets: only(targets), snapshot: only(snapshot), timestamp: only(timestamp),
                 keys: KeyRing(roots + [targets, snapshot, timestamp]), settings: settings)
         }
-        print("channel made in \(folder); clients start from \(folder)/metadata/1.root.json")
-        print("move \(newKeys)/root to a medium that you keep apart from this machine")
+        Output.result("channel made in \(folder); clients start from \(folder)/metadata/1.root.json")
+        Output.result("move \(newKeys)/root to a medium that you keep apart from this machine")
     }
 
     private func newKey(_ name: String) throws(ChannelError) -> PrivateKey {

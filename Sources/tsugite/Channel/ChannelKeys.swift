@@ -21,8 +21,8 @@ struct ChannelKeys: ParsableCommand {
             try reportingChannelErrors { () throws(ChannelError) in
                 let held = Set(try channel.ring().publicKeys.map(\.id))
                 for speaker in try channel.repository.speakers() {
-                    print("\(speaker.role): \(speaker.keys.threshold) of \(speaker.keys.keyIDs.count)")
-                    for id in speaker.keys.keyIDs { print("  \(id)\(held.contains(id) ? "  (here)" : "")") }
+                    Output.result("\(speaker.role): \(speaker.keys.threshold) of \(speaker.keys.keyIDs.count)")
+                    for id in speaker.keys.keyIDs { Output.result("  \(id)\(held.contains(id) ? "  (here)" : "")") }
                 }
             }
         }
@@ -38,7 +38,7 @@ struct ChannelKeys: ParsableCommand {
             try reportingChannelErrors { () throws(ChannelError) in
                 let key = try PrivateKey.generate(keyType)
                 try key.write(to: file)
-                print(key.publicKey.id)
+                Output.result(key.publicKey.id)
             }
         }
     }
@@ -108,7 +108,7 @@ struct ChannelKeys: ParsableCommand {
         func run() throws {
             try reportingChannelErrors { () throws(ChannelError) in
                 let done = try channel.repository.adoptRoot(try MetadataFile.read(root), keys: try channel.ring())
-                print("root adopted; timestamp version \(done.timestampVersion)")
+                Output.result("root adopted; timestamp version \(done.timestampVersion)")
             }
         }
     }

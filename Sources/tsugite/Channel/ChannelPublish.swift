@@ -16,20 +16,24 @@ struct ChannelPublish: ParsableCommand {
     @Flag(help: "Only make a new timestamp for what is published.") var renew = false
 
     func run() throws {
+        var isDone = true
         try reportingChannelErrors { () throws(ChannelError) in
             if renew {
                 let done = try channel.repository.renewTimestamp(keys: try channel.ring())
-                print("timestamp version \(done.timestampVersion) for snapshot version \(done.snapshotVersion)")
+                Output.result(
+                    "timestamp version \(done.timestampVersion) for snapshot version \(done.snapshotVersion)")
                 return
             }
             let (publication, ids) = try channel.repository.publishStaged(keys: try channel.ring())
             guard let publication else {
-                print("nothing to do: no update waits, and nothing is near its expiry")
+                Output.result("nothing to do: no update waits, and nothing is near its expiry")
+                isDone = false
                 return
             }
-            for id in ids { print("published \(id)") }
-            print("snapshot version \(publication.snapshotVersion), signed anew: \(roles(publication))")
+            for id in ids { Output.result("published \(id)") }
+            Output.result("snapshot version \(publication.snapshotVersion), signed anew: \(roles(publication))")
         }
+        guard isDone else { throw ExitStatus.nothingToDo.exit }
     }
 
     private func roles(_ publication: Repository.Publication) -> String {
@@ -52,7 +56,7 @@ struct ChannelWithdraw: ParsableCommand {
                 try draft.withdraw(id, reason: reason)
                 try draft.withdrawFromRings(id, reason: reason)
             }
-            print("withdrew \(id) from \(done?.roles.joined(separator: ", ") ?? "no role")")
+            Output.result("withdrew \(id) from \(done?.roles.joined(separator: ", ") ?? "no role")")
         }
     }
 }
@@ -61,7 +65,7 @@ struct ChannelWithdraw: ParsableCommand {
 struct ChannelCheck: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check every file, every signature and every expiry of a channel.",
-        discussion: "The exit status is 0 if clients can use all of it, and 1 if they can't.")
+        discussion: "The exit status is 0 if clients can use all of it, and 15 if they can't.")
 
     @Argument(help: "Folder of the channel.") var folder: String
 
@@ -69,10 +73,10 @@ struct ChannelCheck: ParsableCommand {
         try reportingChannelErrors { () throws(ChannelError) in
             let defects = try Repository(folder: folder).check()
             for defect in defects {
-                print("\(defect.severity.rawValue): \(defect.error.subject): \(defect.error.what)")
+                Output.result("\(defect.severity.rawValue): \(defect.error.subject): \(defect.error.what)")
             }
             let errors = defects.count { $0.severity == .error }
-            print(errors == 0 ? "clients can use all of it" : "\(errors) errors")
+            Output.result(errors == 0 ? "clients can use all of it" : "\(errors) errors")
             guard errors == 0 else {
                 throw ChannelError(.mismatch, folder, "\(errors) errors, listed above")
             }

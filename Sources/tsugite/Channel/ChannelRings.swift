@@ -41,9 +41,9 @@ struct ChannelPromote: ParsableCommand {
                     new = try draft.approve(targets.filter(isChosen), in: to)
                 }
             }
-            for id in new + plan.ready.map(\.id) { print("\(to): \(id)") }
-            for (approval, until) in plan.soaking { print("soaking until \(until): \(approval.id)") }
-            if new.isEmpty, plan.ready.isEmpty { print("nothing to do") }
+            for id in new + plan.ready.map(\.id) { Output.result("\(to): \(id)") }
+            for (approval, until) in plan.soaking { Output.result("soaking until \(until): \(approval.id)") }
+            if new.isEmpty, plan.ready.isEmpty { Output.result("nothing to do") }
         }
     }
 
@@ -78,8 +78,8 @@ struct ChannelRing: ParsableCommand {
                 }
             }
             for ring in try channel.repository.rings() {
-                print("\(ring.name): \(ring.approvals.count) updates, soak \(ring.soakHours) h")
-                for approval in ring.approvals.values { print("  \(approval.id) since \(approval.since)") }
+                Output.result("\(ring.name): \(ring.approvals.count) updates, soak \(ring.soakHours) h")
+                for approval in ring.approvals.values { Output.result("  \(approval.id) since \(approval.since)") }
             }
         }
     }

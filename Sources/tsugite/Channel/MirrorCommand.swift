@@ -14,8 +14,11 @@ struct MirrorCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Bring a mirror in step with its channel.",
             discussion: """
-                The first run needs --trusted-root. Exit status 0: in step; 2: some files failed, the rest is \
-                served; 1: nothing changed.
+                The first run needs --trusted-root.
+
+                EXIT STATUS
+                  0 in step    11 some files failed, the rest is served    14 no network    15 not trusted
+                  13 refused, for want of room or rights    64 wrong usage
                 """)
         @Argument(help: "Folder of the mirror.") var folder: String
         @Option(help: "Address of the channel: metadata/ and targets/ lie below it.") var from: String
@@ -49,17 +52,20 @@ struct MirrorCommand: ParsableCommand {
                 let status = try mirror.synchronise(
                     from: from, fetcher: try fetcher(for: from), options: options, announce: announce)
                 guard !forecast else { return }
-                for entry in status.errors.entries { printError("failed: \(entry.key): \(entry.value)") }
-                print(
+                for entry in status.errors.entries { Output.note("failed: \(entry.key): \(entry.value)") }
+                Output.result(
                     "\(status.state.rawValue): \(status.files) files, timestamp version \(status.timestampVersion)")
                 failed = !status.errors.isEmpty
             }
-            if failed { throw ExitCode(2) }
+            if failed { throw ExitStatus.partial.exit }
         }
 
         private func announce(_ plan: MirrorForecast) -> Bool {
-            print("to fetch: \(plan.missingFiles) files, \(plan.bytesToFetch) bytes; free: \(plan.bytesFree) bytes")
-            if let days = plan.daysUntilFull { print("at the present growth the disk is full in \(days) days") }
+            Output.result(
+                "to fetch: \(plan.missingFiles) files, \(plan.bytesToFetch) bytes; free: \(plan.bytesFree) bytes")
+            if let days = plan.daysUntilFull {
+                Output.result("at the present growth the disk is full in \(days) days")
+            }
             return !forecast
         }
     }
@@ -74,14 +80,14 @@ struct MirrorCommand: ParsableCommand {
             try reportingChannelErrors { () throws(ChannelError) in
                 let status = try Mirror(folder: folder).status()
                 guard !json else {
-                    print(String(decoding: status.json.compactBytes, as: UTF8.self))
+                    Output.result(String(decoding: status.json.compactBytes, as: UTF8.self))
                     return
                 }
-                print("state: \(status.state.rawValue)")
-                if let time = status.time { print("last run: \(time)") }
-                if let expires = status.expires { print("clients are served until: \(expires)") }
-                print("files: \(status.files), bytes: \(status.bytes)")
-                for entry in status.errors.entries { print("failed: \(entry.key): \(entry.value)") }
+                Output.result("state: \(status.state.rawValue)")
+                if let time = status.time { Output.result("last run: \(time)") }
+                if let expires = status.expires { Output.result("clients are served until: \(expires)") }
+                Output.result("files: \(status.files), bytes: \(status.bytes)")
+                for entry in status.errors.entries { Output.result("failed: \(entry.key): \(entry.value)") }
             }
         }
     }
@@ -95,7 +101,7 @@ struct MirrorCommand: ParsableCommand {
         func run() throws {
             try reportingChannelErrors { () throws(ChannelError) in
                 let removed = try Mirror(folder: folder).prune()
-                print("removed \(removed.count) files")
+                Output.result("removed \(removed.count) files")
             }
         }
     }
