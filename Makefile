@@ -84,6 +84,12 @@ bench: ## measure pause, wall time, memory and throughput against their limits
 	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
+.PHONY: bench-channel
+bench-channel: ## measure channels, clients and mirrors with 10,000 updates against their limits
+	@scripts/setup build bench
+	@$(SWIFT) build -c release --product tsugite
+	@Benchmarks/channel .build/release/tsugite
+
 .PHONY: soak
 soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)
 	@scripts/setup build test soak
