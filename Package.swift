@@ -26,7 +26,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
-let nio = ["NIOCore", "NIOHTTP1", "NIOConcurrencyHelpers"].map {
+let nio = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers"].map {
     Target.Dependency.product(name: $0, package: "swift-nio")
 }
 let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")

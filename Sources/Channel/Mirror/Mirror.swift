@@ -67,6 +67,7 @@ public struct Mirror: Sendable {
         from address: String, fetcher: any Fetcher & Sendable, options: Options = Options(),
         at time: UTCTime = .now(), announce: (MirrorForecast) -> Bool = { _ in true }
     ) throws(ChannelError) -> MirrorStatus {
+        let address = address.hasSuffix("/") ? String(address.dropLast()) : address
         try Files.makeFolder(privateFolder)
         try Files.makeFolder(layout.metadata)
         try Files.makeFolder(layout.targets)

@@ -42,7 +42,7 @@ struct MirrorFetch: Sendable {
     }
 
     /// Fetches one file; it takes its name when length and hashes are right.
-    private func fetch(_ item: MirrorPlan.Item) throws(ChannelError) {
+    func fetch(_ item: MirrorPlan.Item, isDurable: Bool = false) throws(ChannelError) {
         let target = item.target
         let name = String(item.place.dropFirst(layout.targets.count + 1))
         let file = try TemporaryFile(beside: item.place)
@@ -55,6 +55,6 @@ struct MirrorFetch: Sendable {
             try file.append(piece)
         }
         try check.finish()
-        try file.take(name: item.place, isDurable: false)
+        try file.take(name: item.place, isDurable: isDurable)
     }
 }

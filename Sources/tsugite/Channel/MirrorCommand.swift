@@ -28,6 +28,8 @@ struct MirrorCommand: ParsableCommand {
             parsing: .upToNextOption,
             help: ArgumentHelp("Only these: kernel/RELEASE, user/PACKAGE, zone/BASE.", valueName: "family"))
         var only: [String] = []
+        @Flag(help: "Metadata only; files come when they are asked for, see tsugite channel serve --cache-of.")
+        var cache = false
         @Flag(help: "Say what would be fetched, and fetch no file.") var forecast = false
         @Option(help: "Wait up to that many minutes first, a random time, so that mirrors don't all come at once.")
         var jitterMinutes = 0
@@ -48,6 +50,7 @@ struct MirrorCommand: ParsableCommand {
                 }
                 var options = Mirror.Options()
                 options.parallel = parallel
+                options.isCache = cache
                 options.prefixes = only.map { $0 + "/" }
                 let status = try mirror.synchronise(
                     from: from, fetcher: try fetcher(for: from), options: options, announce: announce)
