@@ -18,23 +18,29 @@ static void nothing(int signal) { (void)signal; }
 
 static int alarm_signal(void) { return SIGRTMAX - 3; }
 
-long linux_alarm_create(timer_t *timer) {
+long linux_alarm_create(int *timer) {
     // Without SA_RESTART: interrupting is the purpose.
     struct sigaction action = {.sa_handler = nothing};
     sigemptyset(&action.sa_mask);
     if (sigaction(alarm_signal(), &action, NULL)) return -(long)errno;
+    // Threads of some libraries start with every signal blocked.
+    sigset_t own;
+    sigemptyset(&own);
+    sigaddset(&own, alarm_signal());
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = alarm_signal()};
     event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-    return linux_result(timer_create(CLOCK_MONOTONIC, &event, timer));
+    // The kernel's own number, not the C library's pointer, which is null for the first timer.
+    return linux_result(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, timer));
 }
 
-long linux_alarm_set(timer_t timer, uint64_t nanoseconds) {
+long linux_alarm_set(int timer, uint64_t nanoseconds) {
     struct timespec span = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
     struct itimerspec value = {span, span};
-    return linux_result(timer_settime(timer, 0, &value, NULL));
+    return linux_result(syscall(SYS_timer_settime, timer, 0, &value, (void *)0));
 }
 
-void linux_alarm_delete(timer_t timer) { (void)timer_delete(timer); }
+void linux_alarm_delete(int timer) { (void)syscall(SYS_timer_delete, timer); }
 
 long linux_thread_count(int task_directory) {
     struct stat facts;

@@ -51,6 +51,8 @@ extension FindingCode {
     public static let processSeccomp = FindingCode(rawValue: "USR-SECCOMP")
     /// No thread of the process could be borrowed for a system call.
     public static let processNoThread = FindingCode(rawValue: "USR-NO-THREAD")
+    /// The dynamic linker is still at work in the process.
+    public static let processStarting = FindingCode(rawValue: "USR-STARTING")
     /// An image in the process doesn't hold a header that makes sense.
     public static let processHeader = FindingCode(rawValue: "USR-HEADER")
     /// An earlier operation died half-way and couldn't be finished yet.
@@ -286,6 +288,9 @@ extension FindingCode {
             code: .processNoThread,
             meaning: "No thread of the process could be borrowed for the calls that map the new code.",
             remedy: "Run the command again; if it stays, see the evidence."),
+        Entry(
+            code: .processStarting, meaning: "The process is starting, or loading a library, and isn't linked yet.",
+            remedy: "Run the command again."),
         Entry(
             code: .processHeader, meaning: "A mapping that looks like ours holds no header that makes sense.",
             remedy: "Restart the process; its memory was altered by something else."),

@@ -11,24 +11,24 @@ enum Workers {
     static func run<Item: Sendable, Value: Sendable>(
         _ items: [Item], _ body: @escaping @Sendable (Item, PatcherContext) -> Value?
     ) throws(PatcherError) -> [Value] {
+        guard !items.isEmpty else { return [] }
         let shared = Shared<Item, Value>(items)
         let threads = min(items.count, max(1, Machine.usableProcessors))
-        guard threads > 1 else {
-            let context = try PatcherContext()
-            while let item = shared.next() { shared.add(body(item, context)) }
-            return shared.values
-        }
+        let patcher = try PatcherIdentity.current()
         var running: [pthread_t] = []
         for _ in 0..<threads {
             let work = unsafe Unmanaged.passRetained(
                 Work {
-                    guard let context = try? PatcherContext() else { return }
+                    let context = PatcherContext(patcher)
                     while let item = shared.next() { shared.add(body(item, context)) }
                 })
             var thread = pthread_t()
             // Sound: the new thread takes over the reference that was retained for it.
             let result = unsafe pthread_create(&thread, nil, start, work.toOpaque())
             if result == 0 { running.append(thread) } else { unsafe work.release() }
+        }
+        guard !running.isEmpty else {
+            throw PatcherError(SystemError(call: "pthread_create", errno: .noMemory, object: "").finding)
         }
         for thread in running { _ = pthread_join(thread, nil) }
         return shared.values

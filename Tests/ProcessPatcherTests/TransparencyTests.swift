@@ -16,8 +16,8 @@ struct TransparencyTests {
         #expect(victim.ask("waits") == "ok")
         let patch = try lab.patch()
         for _ in 0..<20 {
-            #expect(try apply([patch], victim).result == .applied)
-            #expect(try undo("lab-fix", victim).result == .applied)
+            try #require(try apply([patch], victim).result == .applied)
+            try #require(try undo("lab-fix", victim).result == .applied)
             Thread.sleep(forTimeInterval: 0.1)
         }
         let answer = try #require(victim.ask("end-waits"))
@@ -60,8 +60,8 @@ struct TransparencyTests {
             return sent
         }
         for _ in 0..<100 {
-            #expect(try apply([patch], victim).result == .applied)
-            #expect(try undo("lab-fix", victim).result == .applied)
+            try #require(try apply([patch], victim).result == .applied)
+            try #require(try undo("lab-fix", victim).result == .applied)
         }
         let sent = try #require(sender.finish())
         Thread.sleep(forTimeInterval: 0.1)
@@ -76,10 +76,10 @@ struct TransparencyTests {
         #expect(victim.ask("timer") == "ok")
         let patch = try lab.patch()
         for _ in 0..<30 {
-            #expect(try apply([patch], victim).result == .applied)
-            #expect(try undo("lab-fix", victim).result == .applied)
+            try #require(try apply([patch], victim).result == .applied)
+            try #require(try undo("lab-fix", victim).result == .applied)
         }
-        #expect(try apply([patch], victim).result == .applied)
+        try #require(try apply([patch], victim).result == .applied)
         Thread.sleep(forTimeInterval: 0.02)
         #expect(victim.ask("untimer") == "42")
         #expect(victim.ask("w") == "42 42")
@@ -97,7 +97,7 @@ struct TransparencyTests {
         #expect(try reader.stat(of: victim.pid).state == "T")
         #expect(try apply([lab.patch()], victim).result == .applied)
         #expect(try reader.stat(of: victim.pid).state == "T")
-        #expect(try undo("lab-fix", victim).result == .applied)
+        try #require(try undo("lab-fix", victim).result == .applied)
         #expect(try apply([lab.patch()], victim).result == .applied)
         #expect(try reader.stat(of: victim.pid).state == "T")
         let change = unsafe waitpid(pid, &status, WUNTRACED | WNOHANG | WCONTINUED_VALUE)
@@ -113,7 +113,7 @@ struct TransparencyTests {
         var status: Int32 = 0
         for _ in 0..<10 {
             #expect(try apply([lab.patch()], victim).result == .applied)
-            #expect(try undo("lab-fix", victim).result == .applied)
+            try #require(try undo("lab-fix", victim).result == .applied)
             let flags = WUNTRACED | WNOHANG | WCONTINUED_VALUE
             let change = unsafe waitpid(victim.pid.rawValue, &status, flags)
             #expect(change == 0)
@@ -130,12 +130,12 @@ struct TransparencyTests {
             return fds.sorted() + maps.split(separator: "\n").map(String.init)
         }
         let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(victim.pid)/fd").count
-        #expect(try apply([patch], victim).result == .applied)
-        #expect(try undo("lab-fix", victim).result == .applied)
+        try #require(try apply([patch], victim).result == .applied)
+        try #require(try undo("lab-fix", victim).result == .applied)
         let once = try state()
         for _ in 0..<50 {
-            #expect(try apply([patch], victim).result == .applied)
-            #expect(try undo("lab-fix", victim).result == .applied)
+            try #require(try apply([patch], victim).result == .applied)
+            try #require(try undo("lab-fix", victim).result == .applied)
         }
         #expect(try state() == once)
         #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(victim.pid)/fd").count == descriptors)

@@ -15,11 +15,11 @@
 
 /// A timer whose signal interrupts blocking calls of the thread that made it, again and again while armed.
 /// The signal's handler does nothing. Returns 0 or -errno.
-long linux_alarm_create(timer_t *timer);
+long linux_alarm_create(int *timer);
 /// Arms the timer to fire every `nanoseconds`; 0 disarms it.
-long linux_alarm_set(timer_t timer, uint64_t nanoseconds);
+long linux_alarm_set(int timer, uint64_t nanoseconds);
 /// Deletes the timer.
-void linux_alarm_delete(timer_t timer);
+void linux_alarm_delete(int timer);
 
 /// Where a task directory's link count tells the number of threads: fstat(2) on /proc/PID/task.
 /// Returns the number of threads or -errno.

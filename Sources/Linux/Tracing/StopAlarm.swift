@@ -5,27 +5,22 @@ import CLinux
 /// A thread in an uninterruptible sleep can't be stopped, and the threads stopped before it would stand still as
 /// long as it sleeps. wait4(2) has no time limit, so the limit is a signal, sent again and again while armed: one
 /// that arrives just before the wait isn't the last.
-@safe
 public struct StopAlarm: ~Copyable {
-    private let timer: timer_t?
+    private let timer: Int32
 
     /// Makes a timer for the calling thread; it isn't armed.
     public init() throws(SystemError) {
-        var made: timer_t?
-        // Sound: the call writes one timer_t, and answers whether it did.
+        var made: Int32 = 0
+        // Sound: the call writes one int, and answers whether it did.
         try SystemCallResult(unsafe linux_alarm_create(&made)).check("timer_create", "")
-        unsafe timer = made
+        timer = made
     }
 
-    deinit {
-        if let timer = unsafe timer { unsafe linux_alarm_delete(timer) }
-    }
+    deinit { linux_alarm_delete(timer) }
 
     /// Interrupts the thread every `nanoseconds` from now on; 0 means no more.
     @inline(__always)
-    public borrowing func set(nanoseconds: UInt64) {
-        if let timer = unsafe timer { _ = unsafe linux_alarm_set(timer, nanoseconds) }
-    }
+    public borrowing func set(nanoseconds: UInt64) { _ = linux_alarm_set(timer, nanoseconds) }
 }
 
 extension Tracing {

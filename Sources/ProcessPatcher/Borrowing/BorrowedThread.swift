@@ -62,7 +62,12 @@ struct BorrowedThread: ~Copyable {
         var state = [UInt8](repeating: 0, count: 16 << 10)
         let thread = try TracedThread.seize(id, options: options)
         try thread.interrupt()
-        guard let isGroupStopped = try stop(thread) else { return nil }
+        guard let isGroupStopped = try stop(thread) else {
+            // It can't stop now, and waiting for it could take for ever: the kernel detaches it when this operating
+            // system thread ends.
+            _ = thread.takeOver()
+            return nil
+        }
         let registers = try thread.registers()
         guard registers.runs64BitCode, try !isInRestartableSequence(thread, registers, memory) else { return nil }
         try Tracing.extendedState(id, into: &state)

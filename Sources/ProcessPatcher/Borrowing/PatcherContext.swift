@@ -7,13 +7,7 @@ final class PatcherContext {
     let patcher: PatcherIdentity
     private var gadgets = GadgetFinder()
 
-    init() throws(PatcherError) {
-        let own = ProcessID.current
-        var reader = ProcReader()
-        let stat = try onProcess(own) { () throws(SystemError) in try reader.stat(of: own) }
-        let namespace = try onProcess(own) { () throws(SystemError) in try ProcessFiles.namespace("pid", of: own) }
-        patcher = PatcherIdentity(process: own, startTime: stat.startTime, namespace: namespace)
-    }
+    init(_ patcher: PatcherIdentity) { self.patcher = patcher }
 
     /// Whether the patcher of a journal is still at work.
     func isAlive(_ other: PatcherIdentity) -> Bool {
@@ -78,5 +72,16 @@ final class PatcherContext {
             Finding(
                 .processNoThread, "no thread of process \(process) could be borrowed: \(why)",
                 evidence: ["pid": "\(process)"]))
+    }
+}
+
+extension PatcherIdentity {
+    /// This process.
+    static func current() throws(PatcherError) -> PatcherIdentity {
+        let own = ProcessID.current
+        var reader = ProcReader()
+        let stat = try onProcess(own) { () throws(SystemError) in try reader.stat(of: own) }
+        let namespace = try onProcess(own) { () throws(SystemError) in try ProcessFiles.namespace("pid", of: own) }
+        return PatcherIdentity(process: own, startTime: stat.startTime, namespace: namespace)
     }
 }

@@ -119,6 +119,12 @@ enum SharedSpaces {
         return groups
     }
 
+    /// Those of a unit that still share the first one's address space: children of vfork(2) leave it.
+    static func still(_ unit: [ProcessID]) -> [ProcessID] {
+        guard let first = unit.first, unit.count > 1 else { return unit }
+        return [first] + unit.dropFirst().filter { (try? AddressSpaceOrder.compare(first, $0)) == .same }
+    }
+
     /// A process with all that share its address space.
     static func unit(of process: ProcessID) -> [ProcessID] {
         let all = (try? ProcessList.now()) ?? []

@@ -31,6 +31,10 @@ final class ProcessSession {
             throw PatcherError(
                 Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
         }
+        let status = try onProcess(process) { () throws(SystemError) in try reader.status(of: process) }
+        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
+            throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
+        }
         memory = try ProcessMemory(process)
         space = AddressSpace([])
         self.reader = reader
@@ -88,6 +92,20 @@ final class ProcessSession {
         if let index = installed.firstIndex(where: { $0.image.start == patch.image.start }) {
             installed[index] = patch
         }
+    }
+
+    /// Whether the program that was looked at has ended or given way to another one.
+    ///
+    /// - Parameter waiting: waits a moment for a process that is on its way out.
+    func isGone(waiting: Bool) -> Bool {
+        guard let first = space.mappings.first?.area.start else { return true }
+        for _ in 0..<20 {
+            if (try? memory.bytes(first, 1)) == nil { return true }
+            if (try? reader.stat(of: process))?.isZombie != false { return true }
+            if !waiting { return false }
+            Nap.nanoseconds(2_000_000)
+        }
+        return false
     }
 
     /// The modules with that build-id; more than one if it was loaded into several namespaces (dlmopen).

@@ -104,7 +104,6 @@ enum HeaderCoding {
             writer.write(list: function.parts) { $0.write($1) }
             writer.write(function.site.rawValue)
             writer.write(function.original)
-            writer.write(function.before)
             writer.write(function.trampoline)
             writer.write(function.entry.rawValue)
         }
@@ -163,11 +162,10 @@ extension InstalledPatch.Function {
         parts = try reader.readList("parts") { (r) throws(PatchFileError) in try r.readRange("part") }
         site = RemoteAddress(try reader.read("site", as: UInt64.self))
         original = try reader.readBytes("original bytes")
-        before = try reader.readBytes("bytes before")
         trampoline = try reader.readBytes("trampoline")
         entry = RemoteAddress(try reader.read("entry", as: UInt64.self))
         let size = JumpEncoding.trampolineSize
-        guard original.count == size, before.count == size, trampoline.count == size,
+        guard original.count == size, trampoline.count == size,
             old.contains(site), site.adding(UInt64(size)) != nil
         else { throw PatchFileError(.malformed, "function \(name): its site makes no sense") }
     }

@@ -34,9 +34,6 @@ public struct InstalledPatch: Sendable, Equatable {
         public var site: RemoteAddress
         /// The program's own bytes at the site.
         public var original: [UInt8]
-        /// The bytes that stood there before this patch: the original, or the trampoline of the patch that it
-        /// replaced.
-        public var before: [UInt8]
         /// The trampoline.
         public var trampoline: [UInt8]
         /// The new code's entry.

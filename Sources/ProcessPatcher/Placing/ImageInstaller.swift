@@ -31,13 +31,11 @@ struct ImageInstaller {
     }
 
     /// Places, links and maps; answers the headers as they stand in the process now.
-    func install(
-        _ images: [PlannedImage], transaction: UInt64, before: [RemoteAddress: [UInt8]]
-    ) throws(PatcherError) -> [InstalledPatch] {
+    func install(_ images: [PlannedImage], transaction: UInt64) throws(PatcherError) -> [InstalledPatch] {
         var headers: [InstalledPatch] = []
         var fresh: [PlannedImage] = []
         for image in images {
-            if let again = try reuse(image, transaction, before) {
+            if let again = try reuse(image, transaction) {
                 headers.append(again)
             } else {
                 fresh.append(image)
@@ -45,7 +43,7 @@ struct ImageInstaller {
         }
         guard !fresh.isEmpty else { return headers }
         for _ in 0..<4 {
-            let linked = try link(fresh, transaction, before, avoiding: headers.map(\.image))
+            let linked = try link(fresh, transaction, avoiding: headers.map(\.image))
             if try map(linked) { return headers + linked.map(\.header) }
             // Somebody mapped something there meanwhile: look again.
             try session.refreshMappings()
@@ -56,8 +54,7 @@ struct ImageInstaller {
     // MARK: Linking
 
     private func link(
-        _ images: [PlannedImage], _ transaction: UInt64, _ before: [RemoteAddress: [UInt8]],
-        avoiding: [RemoteRange]
+        _ images: [PlannedImage], _ transaction: UInt64, avoiding: [RemoteRange]
     ) throws(PatcherError) -> [Linked] {
         var taken = avoiding
         var linked: [Linked] = []
@@ -72,16 +69,14 @@ struct ImageInstaller {
             image.fileOffset = offset
             offset += image.layout.size
             taken.append(image.range)
-            linked.append(try finish(image, transaction, before))
+            linked.append(try finish(image, transaction))
         }
         return linked
     }
 
-    private func finish(
-        _ image: PlannedImage, _ transaction: UInt64, _ before: [RemoteAddress: [UInt8]]
-    ) throws(PatcherError) -> Linked {
+    private func finish(_ image: PlannedImage, _ transaction: UInt64) throws(PatcherError) -> Linked {
         var bytes = try image.link()
-        let header = try image.header(transaction: transaction, patcher: context.patcher, before: before)
+        let header = try image.header(transaction: transaction, patcher: context.patcher)
         let encoded = HeaderCoding.encode(header)
         guard encoded.count <= Int(image.layout.headerSize) else {
             throw PatcherError(
@@ -106,13 +101,11 @@ struct ImageInstaller {
     // MARK: Using an image again
 
     /// Takes an image of the same patch that is out of use; nil if there is none, or it would come out different.
-    private func reuse(
-        _ image: PlannedImage, _ transaction: UInt64, _ before: [RemoteAddress: [UInt8]]
-    ) throws(PatcherError) -> InstalledPatch? {
+    private func reuse(_ image: PlannedImage, _ transaction: UInt64) throws(PatcherError) -> InstalledPatch? {
         guard let old = image.reused, old.image.count == image.layout.size else { return nil }
         var again = image
         again.base = old.image.start.rawValue
-        let linked = try finish(again, transaction, before)
+        let linked = try finish(again, transaction)
         var comparable = linked.header
         comparable.state = old.state
         comparable.patcher = old.patcher

@@ -31,14 +31,9 @@ struct PlannedImage {
     }
 
     /// The header, in the state `prepared`.
-    ///
-    /// - Parameters:
-    ///   - before: the bytes that stand at a site now, if another patch's trampoline does.
-    func header(
-        transaction: UInt64, patcher: PatcherIdentity, before: [RemoteAddress: [UInt8]]
-    ) throws(PatcherError) -> InstalledPatch {
+    func header(transaction: UInt64, patcher: PatcherIdentity) throws(PatcherError) -> InstalledPatch {
         var functions: [InstalledPatch.Function] = []
-        for function in target.functions { functions.append(try entry(function, before)) }
+        for function in target.functions { functions.append(try entry(function)) }
         let place = { (offset: UInt64, size: UInt64) in
             RemoteRange(start: RemoteAddress(base &+ offset), count: size)
         }
@@ -50,9 +45,7 @@ struct PlannedImage {
             symbols: codeSymbols())
     }
 
-    private func entry(
-        _ function: ReplacedFunction, _ before: [RemoteAddress: [UInt8]]
-    ) throws(PatcherError) -> InstalledPatch.Function {
+    private func entry(_ function: ReplacedFunction) throws(PatcherError) -> InstalledPatch.Function {
         let size = JumpEncoding.trampolineSize
         let site = RemoteAddress(bias &+ function.address &+ UInt64(function.entrySkip))
         let symbol = input.patch.object.symbols[function.replacement]
@@ -70,7 +63,7 @@ struct PlannedImage {
             parts: function.parts.map {
                 RemoteRange(start: RemoteAddress(bias &+ $0.address), count: UInt64($0.original.count))
             },
-            site: site, original: original, before: before[site] ?? original, trampoline: trampoline,
+            site: site, original: original, trampoline: trampoline,
             entry: RemoteAddress(entry))
     }
 

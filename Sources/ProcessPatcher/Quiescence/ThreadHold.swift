@@ -64,8 +64,13 @@ struct ThreadHold: ~Copyable {
         var boxes: [CounterBox] = []
         var lists: [ProcessID: ListBox] = [:]
         for process in processes {
-            boxes.append(try onProcess(process) { () throws(SystemError) in try CounterBox(process) })
-            lists[process] = try onProcess(process) { () throws(SystemError) in try ListBox(process) }
+            do throws(SystemError) {
+                boxes.append(try CounterBox(process))
+                lists[process] = try ListBox(process)
+            } catch {
+                // Only the first must be there: the others may leave at any time.
+                if process == first || !error.isGone { throw PatcherError(error, process) }
+            }
         }
         self.processes = processes
         self.alarm = alarm
@@ -74,10 +79,14 @@ struct ThreadHold: ~Copyable {
         unsafe threads = .allocate(capacity: 64)
     }
 
+    /// Whoever is still attached is let go. One that can't stop now is left to the end of this operating system
+    /// thread, when the kernel detaches it: waiting for it could take for ever.
     deinit {
-        // Whoever is still attached is let go, whatever state it is in.
-        for index in 0..<count where unsafe threads[index].phase != .ended {
-            unsafe Self.release(threads[index].id)
+        var left = count
+        for _ in 0..<100 {
+            left = unsafe Self.settle(threads, left)
+            if left == 0 { break }
+            Nap.nanoseconds(200_000)
         }
         // HeldThread is plain data: nothing to destroy.
         unsafe threads.deallocate()
@@ -127,8 +136,8 @@ struct ThreadHold: ~Copyable {
         var found = 0
         for process in processes {
             var ids: [ThreadID] = []
-            if let box = lists[process] {
-                try onProcess(process) { () throws(SystemError) in try box.list.read(into: &ids) }
+            do throws(SystemError) { try lists[process]?.list.read(into: &ids) } catch {
+                if process == processes.first || !error.isGone { throw PatcherError(error, process) }
             }
             for id in ids where !known.contains(id) {
                 reserve(count + 1)
@@ -229,7 +238,7 @@ struct ThreadHold: ~Copyable {
         for _ in 0..<Self.spins {
             let answer = Tracing.poll(thread.id)
             if answer.thread != nil {
-                note(answer.status, &thread)
+                Self.note(answer.status, &thread)
                 return true
             }
             if answer.result.failed {
@@ -248,7 +257,7 @@ struct ThreadHold: ~Copyable {
         while true {
             let answer = Tracing.waitInterruptibly(thread.id)
             if answer.thread != nil {
-                note(answer.status, &thread)
+                Self.note(answer.status, &thread)
                 return true
             }
             guard answer.result.error == .interrupted else {
@@ -266,7 +275,7 @@ struct ThreadHold: ~Copyable {
     }
 
     @inline(__always)
-    private func note(_ status: WaitStatus, _ thread: inout HeldThread) {
+    private static func note(_ status: WaitStatus, _ thread: inout HeldThread) {
         switch status {
         case .interruptStop, .groupStop, .systemCallStop, .event: thread.stoppedForUs = true
         case .signalStop(let signal):
@@ -298,17 +307,17 @@ struct ThreadHold: ~Copyable {
     @inline(__always)
     mutating func letGo() {
         letGoRunners()
-        for index in 0..<sleepers { unsafe letGo(&threads[index]) }
+        for index in 0..<sleepers { unsafe Self.letGo(&threads[index]) }
     }
 
     /// Lets only those go that were running.
     @inline(__always)
     mutating func letGoRunners() {
-        for index in sleepers..<count { unsafe letGo(&threads[index]) }
+        for index in sleepers..<count { unsafe Self.letGo(&threads[index]) }
     }
 
     @inline(__always)
-    private func letGo(_ thread: inout HeldThread) {
+    private static func letGo(_ thread: inout HeldThread) {
         guard thread.phase == .stopped else { return }
         if thread.stoppedForUs, thread.registers.interruptedByStop {
             _ = Tracing.setSystemCallAnswer(thread.id, Registers.restartUnlessHandled)
@@ -323,28 +332,30 @@ struct ThreadHold: ~Copyable {
     ///
     /// - Returns: how many were asked to stop and still haven't.
     mutating func settle() -> Int {
+        count = unsafe Self.settle(threads, count)
+        sleepers = 0
+        return count
+    }
+
+    private static func settle(_ threads: UnsafeMutableBufferPointer<HeldThread>, _ count: Int) -> Int {
         var kept = 0
         for index in 0..<count {
+            // Both indices stay below the count, as `kept` never passes `index`.
             var thread = unsafe threads[index]
-            if thread.phase == .seized || thread.phase == .asked {
-                if thread.phase == .seized { _ = Tracing.interrupt(thread.id) }
-                thread.phase = .asked
-                let answer = Tracing.poll(thread.id)
-                if answer.thread != nil {
-                    note(answer.status, &thread)
-                    letGo(&thread)
-                } else if answer.result.failed {
-                    thread.phase = .ended
-                }
+            letGo(&thread)
+            if thread.phase == .seized {
+                thread.phase = Tracing.interrupt(thread.id).failed ? .ended : .asked
             }
-            if thread.phase == .asked {
-                // `kept` never passes `index`.
+            guard thread.phase == .asked else { continue }
+            let answer = Tracing.poll(thread.id)
+            if answer.thread != nil {
+                note(answer.status, &thread)
+                letGo(&thread)
+            } else if !answer.result.failed {
                 unsafe threads[kept] = thread
                 kept += 1
             }
         }
-        count = kept
-        sleepers = 0
         return kept
     }
 
@@ -352,16 +363,5 @@ struct ThreadHold: ~Copyable {
     mutating func update(_ index: Int, _ body: (inout HeldThread) -> Void) {
         // Callers pass an index below ``count``.
         unsafe body(&threads[index])
-    }
-
-    private static func release(_ id: ThreadID) {
-        if !Tracing.detach(id).failed { return }
-        if Tracing.interrupt(id).failed { return }
-        guard case let answer = Tracing.wait(id), answer.thread != nil else { return }
-        if case .signalStop(let signal) = answer.status {
-            _ = Tracing.detach(id, delivering: signal)
-        } else {
-            _ = Tracing.detach(id)
-        }
     }
 }

@@ -57,7 +57,9 @@ public struct ProcessOutcome: Sendable, Equatable, Codable {
     }
 
     init(_ process: ProcessID, _ name: String, _ error: PatcherError) {
-        let deferring: Set<FindingCode> = [.processBusy, .processUnstoppable, .processUnfinished]
+        let deferring: Set<FindingCode> = [
+            .processBusy, .processUnstoppable, .processUnfinished, .processStarting,
+        ]
         let result: Result =
             error.isGone || error.finding.code == .processNotUser
             ? .nothingToDo : deferring.contains(error.finding.code) ? .deferred : .blocked

@@ -42,12 +42,23 @@ struct ExternalResolver {
         try session.memory.word(RemoteAddress(address &+ module.bias))
     }
 
+    /// What the dynamic linker stored in a slot: an address in some mapping, or 0 for what nobody defines.
+    private func bound(_ slot: UInt64, _ name: String) throws(PatcherError) -> UInt64 {
+        let value = try word(atLinkAddress: slot)
+        if value == 0 || session.space.mapping(at: RemoteAddress(value)) != nil { return value }
+        throw PatcherError(
+            Finding(
+                .processStarting,
+                "the slot of \(name) in \(module.shortName) of process \(session.process) isn't filled yet",
+                evidence: ["pid": "\(session.process)", "symbol": name, "module": module.shortName]))
+    }
+
     private mutating func value(
         _ source: ExternalSymbol.Source, _ name: String
     ) throws(PatcherError) -> ExternalValue {
         switch source {
         case .target(let address): return .address(address &+ module.bias)
-        case .slot(let address): return .address(try word(atLinkAddress: address))
+        case .slot(let address): return .address(try bound(address, name))
         case .threadLocal(let offset): return .threadLocal(offset: offset)
         case .lookup(let name, let version, let weak):
             if let address = try lookup(name, version) { return .address(address) }

@@ -1,4 +1,5 @@
 import ELF
+import Findings
 import Linux
 
 /// The order in which the dynamic linker searches the modules of a process.
@@ -21,14 +22,34 @@ enum SearchOrder {
         return ordered + left
     }
 
-    /// The biases in the list's order.
-    private static func linkMap(_ session: ProcessSession) throws -> [UInt64] {
+    /// Throws unless the dynamic linker has finished with a module.
+    ///
+    /// Before that, its slots don't hold the addresses that new code will be linked with. A program without a
+    /// dynamic linker has nothing to wait for.
+    static func checkReady(_ module: LoadedModule, _ session: ProcessSession) throws(PatcherError) {
+        let isDynamic = session.modules.contains { $0.image.segments.contains { $0.type == .interp } }
+        if !isDynamic { return }
+        guard let list = try? list(session), list.isConsistent, list.biases.contains(module.bias) else {
+            throw PatcherError(
+                Finding(
+                    .processStarting, "process \(session.process) isn't done with linking \(module.shortName)",
+                    evidence: ["pid": "\(session.process)", "module": module.shortName]))
+        }
+    }
+
+    private static func linkMap(_ session: ProcessSession) throws -> [UInt64] { try list(session).biases }
+
+    /// What the dynamic linker's list says: whether it is whole, and the biases in its order.
+    private static func list(_ session: ProcessSession) throws -> (isConsistent: Bool, biases: [UInt64]) {
         for module in session.modules {
             guard let dynamic = try module.image.dynamicSection(), let debug = dynamic[.debug], debug != 0 else {
                 continue
             }
-            // struct r_debug: version, then the first entry of the list.
-            guard let head = RemoteAddress(debug).adding(8) else { continue }
+            // struct r_debug: version, first entry of the list, breakpoint, state (0 if the list is consistent).
+            guard let head = RemoteAddress(debug).adding(8), let stateAt = RemoteAddress(debug).adding(24) else {
+                continue
+            }
+            let state = try session.memory.word(stateAt) & 0xffff_ffff
             var entry = try session.memory.word(head)
             var biases: [UInt64] = []
             while entry != 0, biases.count < longest {
@@ -37,8 +58,8 @@ enum SearchOrder {
                 biases.append(try session.memory.word(RemoteAddress(entry)))
                 entry = try session.memory.word(next)
             }
-            if !biases.isEmpty { return biases }
+            if !biases.isEmpty { return (state == 0, biases) }
         }
-        return []
+        return (false, [])
     }
 }

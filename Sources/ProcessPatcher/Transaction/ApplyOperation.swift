@@ -11,15 +11,7 @@ struct ApplyOperation {
 
     /// Applies to a process, and with it to all that share its memory.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        guard let process = unit.first else { return nil }
-        var name = ""
-        do {
-            let session = try ProcessSession(process)
-            name = session.name
-            return try run(session, unit, context)
-        } catch {
-            return ProcessOutcome(process, name, error)
-        }
+        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(
@@ -29,8 +21,7 @@ struct ApplyOperation {
         if !dryRun, Recovery.isNeeded(session) {
             recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         }
-        var planner = ApplyPlanner(session, allowReplace: allowReplace)
-        let plan = try planner.plan(inputs)
+        let plan = try plan(session)
         guard !plan.images.isEmpty else {
             if plan.present.isEmpty && recovered == 0 { return nil }
             return ProcessOutcome(
@@ -49,15 +40,28 @@ struct ApplyOperation {
         return outcome
     }
 
+    /// Plans; a process that is still being linked is waited for.
+    private func plan(_ session: ProcessSession) throws(PatcherError) -> ApplyPlan {
+        while true {
+            do {
+                var planner = ApplyPlanner(session, allowReplace: allowReplace)
+                return try planner.plan(inputs)
+            } catch where error.finding.code == .processStarting && MonotonicTime.now < deadline {
+                Nap.nanoseconds(2_000_000)
+                try session.refresh()
+            }
+        }
+    }
+
     private func commit(
         _ plan: ApplyPlan, _ before: [RemoteAddress: [UInt8]], _ session: ProcessSession, _ unit: [ProcessID],
         _ context: PatcherContext, _ outcome: inout ProcessOutcome
     ) throws(PatcherError) {
         let transaction = UInt64.random(in: 1 ... .max)
         let installer = ImageInstaller(session: session, context: context)
-        let images = try installer.install(plan.images, transaction: transaction, before: before)
+        let images = try installer.install(plan.images, transaction: transaction)
         var commit = CommitPlan()
-        for image in images { commit.putIn(image, wasInUse: session.state(of: image) == .undone) }
+        for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
         let result: Committer.Result
         do {

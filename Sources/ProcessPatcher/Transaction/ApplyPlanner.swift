@@ -125,6 +125,7 @@ struct ApplyPlanner {
     private func image(
         _ input: PatchInput, _ target: PatchTarget, _ module: LoadedModule
     ) throws(PatcherError) -> PlannedImage {
+        try SearchOrder.checkReady(module, session)
         let size = try PlannedImage.headerSize(input, target)
         var resolver = ExternalResolver(session, module)
         let externals = try resolver.resolve(target, input.patch.object)

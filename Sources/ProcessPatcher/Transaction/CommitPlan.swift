@@ -22,14 +22,18 @@ struct CommitPlan {
     }
 
     /// Adds an image that is put in: its trampolines over what stands there, its old functions watched.
-    mutating func putIn(_ image: InstalledPatch, wasInUse: Bool) {
+    ///
+    /// - Parameters:
+    ///   - over: the trampolines of patches that are replaced, by site.
+    ///   - wasInUse: whether its code may have been called before.
+    mutating func putIn(_ image: InstalledPatch, over: [RemoteAddress: [UInt8]], wasInUse: Bool) {
         for function in image.functions {
             writes.append(
                 SiteWrite(
-                    address: function.site, expected: function.before, replacement: function.trampoline,
-                    function: function.name))
+                    address: function.site, expected: over[function.site] ?? function.original,
+                    replacement: function.trampoline, function: function.name))
             // Where another patch's trampoline stands already, nobody has been in the old code since.
-            guard function.before == function.original else { continue }
+            guard over[function.site] == nil else { continue }
             watched.append(WatchedCode(range: function.old, function: function.name))
             for part in function.parts { watched.append(WatchedCode(range: part, function: function.name)) }
         }

@@ -7,6 +7,9 @@ import Linux
 // still runs, before the first byte changes; the final state afterwards, when everybody runs again. If we die
 // between the two, the next run finds the half-way state and sees from the bytes at the sites how far it got: none
 // written (nothing happened), all written (only the last word is missing), or some (put back under the same check).
+// Where one patch takes the place of another, what stood at a site before is the other's trampoline; so the image
+// that goes enters the transaction first, and leaves it first when everything is written: while a site may still hold
+// its trampoline, its journal says so.
 //
 // A busy process is let go at once. How long to wait for the next try grows from 0.2 ms to 250 ms with some
 // randomness, and as long as the busy thread sleeps in the very call, at the very stack depth in which it was busy,
@@ -44,19 +47,19 @@ struct Committer {
         let scan = StackScan()
         let sites = SiteWriter(plan.writes, session.memory)
         try sites.touch()
-        try write(plan) { $0.during }
+        try write(plan.journal.reversed()) { $0.during }
         var unwinder: Unwinder?
         var tries = 0
         var delay = Self.shortest
         while true {
-            var hold = try ThreadHold(unit)
+            var hold = try ThreadHold(SharedSpaces.still(unit))
             try hold.attach()
             let pause = Pause(memory: session.memory, space: session.space, unwinder: unwinder)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
             case .committed(let times):
-                try write(plan) { $0.after }
+                try write(plan.journal.reversed()) { $0.after }
                 return Result(kind: .committed, tries: tries, pause: times)
             case .needsUnwinder:
                 unwinder = Unwinder(session)
@@ -83,12 +86,14 @@ struct Committer {
     }
 
     /// The state before: no byte was changed.
-    private func takeBack(_ plan: CommitPlan) throws(PatcherError) { try write(plan) { $0.abandoned } }
+    private func takeBack(_ plan: CommitPlan) throws(PatcherError) {
+        try write(plan.journal) { $0.abandoned }
+    }
 
     private func write(
-        _ plan: CommitPlan, _ state: (CommitPlan.Entry) -> InstalledPatch.State
+        _ entries: [CommitPlan.Entry], _ state: (CommitPlan.Entry) -> InstalledPatch.State
     ) throws(PatcherError) {
-        for entry in plan.journal {
+        for entry in entries {
             var image = entry.image
             image.state = state(entry)
             try session.writeJournal(image)
@@ -99,6 +104,7 @@ struct Committer {
 
     /// Lets time pass until the next try makes sense; false if the deadline comes first.
     private func wait(_ attempt: Attempt, _ hold: inout ThreadHold, _ delay: inout UInt64) -> Bool {
+        _ = hold.settle()
         let blocked = sleepingPlace(attempt)
         let look = MonotonicTime.now.advanced(by: Self.patience)
         repeat {

@@ -51,7 +51,8 @@ struct Recovery {
     }
 
     private func finish(_ images: [InstalledPatch]) throws(PatcherError) {
-        let begun = images.filter { $0.state != .prepared }
+        // Those that go last, as in the transaction itself.
+        let begun = images.filter { $0.state == .committing } + images.filter { $0.state == .undoing }
         guard !begun.isEmpty else {
             try ImageInstaller(session: session, context: context).remove(images)
             return
@@ -59,7 +60,7 @@ struct Recovery {
         let sites = Self.sites(begun)
         let writer = SiteWriter(sites, session.memory)
         switch try writer.look() {
-        case 1: try setStates(begun, whenCommitting: .committed, whenUndoing: .undone)
+        case 1: try setStates(begun.reversed(), whenCommitting: .committed, whenUndoing: .undone)
         case 0: try setStates(begun, whenCommitting: .undone, whenUndoing: .committed)
         default: try putBack(begun, sites)
         }
@@ -69,7 +70,9 @@ struct Recovery {
     /// All sites of a transaction with their bytes before and after it.
     private static func sites(_ images: [InstalledPatch]) -> [SiteWrite] {
         var plan = CommitPlan()
-        for image in images where image.state == .committing { plan.putIn(image, wasInUse: true) }
+        let going = images.filter { $0.state == .undoing }.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }
+        let before = Dictionary(going, uniquingKeysWith: { first, _ in first })
+        for image in images where image.state == .committing { plan.putIn(image, over: before, wasInUse: true) }
         for image in images where image.state == .undoing { plan.takeOut(image) }
         return plan.writes
     }

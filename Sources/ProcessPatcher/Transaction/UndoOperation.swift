@@ -34,15 +34,7 @@ struct UndoOperation {
 
     /// Undoes in a process, and with it in all that share its memory; nil if it doesn't carry the patch.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        guard let process = unit.first else { return nil }
-        var name = ""
-        do {
-            let session = try ProcessSession(process)
-            name = session.name
-            return try run(session, unit, context)
-        } catch {
-            return ProcessOutcome(process, name, error)
-        }
+        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(

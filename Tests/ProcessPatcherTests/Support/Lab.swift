@@ -48,6 +48,9 @@ final class Lab: Sendable {
     /// The binary that holds the functions.
     let target: String
 
+    /// Makes this run's build-ids its own, so that operations on all processes meet no one else's.
+    static let mark = "-DRUN=\"\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString)\""
+
     private static let cache = Mutex<[LabKind: Lab]>([:])
 
     /// Builds once for each kind.
@@ -61,7 +64,7 @@ final class Lab: Sendable {
     private init(_ kind: LabKind) throws {
         self.kind = kind
         compiler = try Compiler(kind.compiler)
-        let common = [kind.optimisation, "-DVERSION=1", "-Wl,--build-id", "-lpthread"]
+        let common = [kind.optimisation, "-DVERSION=1", "-Wl,--build-id", "-lpthread", Self.mark]
         if kind.form == .library {
             target = try compiler.compile(
                 labSource, common + ["-fPIC", "-shared", "-DLIBRARY_ONLY"], name: "liblab.so")
@@ -90,7 +93,7 @@ final class Lab: Sendable {
             labSource,
             [
                 kind.optimisation, "-DVERSION=\(version)", "-DLIBRARY_ONLY", "-c", "-ffunction-sections",
-                "-fdata-sections",
+                "-fdata-sections", Self.mark,
             ] + kind.objectFlags, name: name)
     }
 
