@@ -60,7 +60,9 @@
         }
 
         private func writeGeneral(_ frame: UnsafeMutableRawBufferPointer) {
-            func put(_ value: UInt64, _ at: Int) { unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self) }
+            func put(_ value: UInt64, _ at: Int) {
+                unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self)
+            }
             let raw = registers.raw
             put(restorer.rawValue, 0)
             // UC_FP_XSTATE if there is such state, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
@@ -79,7 +81,9 @@
 
         /// Copies the state and adds what tells the kernel that it is whole (fx_sw_bytes, two magic numbers).
         private func writeExtended(_ frame: UnsafeMutableRawBufferPointer) {
-            func put(_ value: UInt64, _ at: Int) { unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self) }
+            func put(_ value: UInt64, _ at: Int) {
+                unsafe frame.storeBytes(of: value, toByteOffset: at, as: UInt64.self)
+            }
             let start = Self.floatingPointOffset
             put(address.rawValue + UInt64(start), 48 + 184)
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: frame[start..<start + state.count])

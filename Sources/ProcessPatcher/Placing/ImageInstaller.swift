@@ -166,7 +166,9 @@ struct ImageInstaller {
         if existing == nil {
             try memory.remote.write(name, at: borrowed.scratch)
             fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: true), memory.remote)
-            if fd == -22 { fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: false), memory.remote) }
+            if fd == -22 {
+                fd = try borrowed.call(Self.creating(borrowed.scratch, knowsExec: false), memory.remote)
+            }
             if fd >= 0 { try fill(Int32(fd), linked) }
         }
         var mapped: [RemoteRange] = []
@@ -254,7 +256,7 @@ struct ImageInstaller {
     }
 
     private func fill(_ fd: Int32, _ linked: [Linked]) throws(SystemError) {
-        let path = "/proc/\(session.process)/fd/\(fd)"
+        let path = "/proc/\(session.alive)/fd/\(fd)"
         let file = try OwnedDescriptor.open(path, .readWrite)
         for entry in linked {
             try Self.write(entry.bytes.code, at: entry.image.fileOffset, file, path)

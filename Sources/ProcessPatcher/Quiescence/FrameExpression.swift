@@ -1,7 +1,9 @@
 import CDwarf
 
-/// Evaluates the location expressions of call frame information: DWARF 5, section 2.5, as far as compilers,
-/// assemblers and linkers use it in `.eh_frame` on x86-64. Any other operation fails the walk.
+/// Evaluates the location expressions of call frame information.
+///
+/// DWARF 5, section 2.5, as far as compilers, assemblers and linkers use it in `.eh_frame` on x86-64. Any other
+/// operation fails the walk.
 struct FrameExpression {
     /// An address, or a value itself.
     struct Result {

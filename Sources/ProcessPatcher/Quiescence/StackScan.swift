@@ -91,7 +91,9 @@ struct StackScan: ~Copyable {
         return thread.verdict == .free ? thread.stack : none
     }
 
-    /// Reads the first `used` ranges and scans them. What can't be read makes its thread's stack suspicious.
+    /// Reads the first `used` ranges and scans them.
+    ///
+    /// What can't be read makes its thread's stack suspicious.
     @inline(__always)
     private func scan(_ hold: inout ThreadHold, _ used: Int, _ watch: borrowing WatchIndex, _ memory: ProcessMemory)
     {

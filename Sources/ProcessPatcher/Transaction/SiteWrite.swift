@@ -78,7 +78,9 @@ struct SiteWriter: ~Copyable {
         }
     }
 
-    /// Checks all sites, writes all, reads all back. Allocates nothing.
+    /// Checks all sites, writes all, reads all back.
+    ///
+    /// Allocates nothing.
     @inline(__always)
     func commit() -> Outcome {
         guard read() else { return .gone }

@@ -40,7 +40,7 @@ struct LabKind: Hashable, CustomTestStringConvertible, Sendable {
     }
 }
 
-/// The built lab: a program of version 1, and what patches to version 2, 3, ... are made from.
+/// The built lab: a program of version 1, and what patches to later versions are made from.
 final class Lab: Sendable {
     let kind: LabKind
     let compiler: Compiler
@@ -70,7 +70,9 @@ final class Lab: Sendable {
                 labSource, common + ["-fPIC", "-shared", "-DLIBRARY_ONLY"], name: "liblab.so")
             program = try compiler.compile(
                 labSource,
-                common + kind.linkFlags + ["-DMAIN_ONLY", "-L\(compiler.folder)", "-Wl,-rpath,\(compiler.folder)", "-llab"],
+                common + kind.linkFlags + [
+                    "-DMAIN_ONLY", "-L\(compiler.folder)", "-Wl,-rpath,\(compiler.folder)", "-llab",
+                ],
                 name: "lab")
         } else {
             program = try compiler.compile(labSource, common + kind.linkFlags, name: "lab")
