@@ -14,6 +14,8 @@ KILLS ?= 10000
 SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
+# Run by tsugite for the verbs that need a network; installed where nobody's PATH looks.
+TSUGITE_CHANNEL := $(TSUGITE)-channel
 SWIFT_FILES = Package.swift Sources Tests Fuzz Benchmarks/Comparing
 
 ## Building
@@ -26,18 +28,21 @@ setup: ## install every Debian package that any verb needs
 build: ## build the release command, .build/release/tsugite
 	@scripts/setup build
 	$(SWIFT) build $(RELEASE) --product tsugite
+	$(SWIFT) build $(RELEASE) --product tsugite-channel
 
 .PHONY: install
-install: build ## copy the command to $(PREFIX)/bin (DESTDIR is honoured)
+install: build ## copy the command to $(PREFIX)/bin, its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
+	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
 .PHONY: dist
 dist: build ## pack the stripped command and its documents into dist/
-	scripts/dist $(TSUGITE)
+	scripts/dist $(TSUGITE) $(TSUGITE_CHANNEL)
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -87,8 +92,8 @@ bench: ## measure pause, wall time, memory and throughput against their limits
 .PHONY: bench-channel
 bench-channel: ## measure channels, clients and mirrors with 10,000 updates against their limits
 	@scripts/setup build bench
-	@$(SWIFT) build -c release --product tsugite
-	@Benchmarks/channel .build/release/tsugite
+	@$(MAKE) -s build
+	@Benchmarks/channel $(TSUGITE)
 
 .PHONY: soak
 soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)

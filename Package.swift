@@ -36,6 +36,7 @@ let package = Package(
     name: "tsugite",
     products: [
         .executable(name: "tsugite", targets: ["tsugite"]),
+        .executable(name: "tsugite-channel", targets: ["tsugite-channel"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
     ],
     dependencies: [
@@ -67,12 +68,20 @@ let package = Package(
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
         room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
+        room("Console", ["Findings", argumentParser]),
         room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "Channel", "ChannelHTTP",
-                "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
+                "Console", "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings",
+                argumentParser,
+            ],
+            swiftSettings: strict),
+        // Networks stay out of the command that changes processes: HTTP and TLS cost it memory at every start.
+        .executableTarget(
+            name: "tsugite-channel",
+            dependencies: [
+                "Console", "Channel", "ChannelHTTP", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
             ],
             swiftSettings: strict),
 
@@ -87,8 +96,9 @@ let package = Package(
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
-            "ChannelTests", ["Channel", "ChannelHTTP", "Linux", "Findings"], resources: [.copy("Interop")]),
-        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
+            "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
+            resources: [.copy("Interop")]),
+        tests("EndToEnd", ["tsugite", "tsugite-channel", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )

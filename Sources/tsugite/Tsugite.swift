@@ -9,6 +9,22 @@ struct Tsugite: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self]),
             CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self]),
-            CommandGroup(name: "Channels:", subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self]),
+            CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
         ])
+
+    /// Verbs of other programs go there before anything is parsed, so that those answer `--help`, too.
+    static func main() {
+        var words = Array(CommandLine.arguments.dropFirst())
+        let asksForHelp = words.first == "help"
+        if asksForHelp { words.removeFirst() }
+        let verbs: [any NeighbourVerb.Type] = [ChannelVerb.self, MirrorVerb.self, TufVerb.self]
+        if let verb = words.first, verbs.contains(where: { $0.configuration.commandName == verb }) {
+            do {
+                try Neighbour.channel.become((asksForHelp ? ["help"] : []) + words)
+            } catch {
+                exit(withError: error)
+            }
+        }
+        main(nil)
+    }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Channel
+import Console
 import Findings
 
 /// The bare TUF client: what the public conformance suite drives.

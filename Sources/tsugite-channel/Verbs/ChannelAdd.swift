@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Channel
+import Console
 import ELF
 import Findings
 import Linux

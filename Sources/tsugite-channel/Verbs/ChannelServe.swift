@@ -1,6 +1,7 @@
 import ArgumentParser
 import Channel
 import ChannelHTTP
+import Console
 import Findings
 import Synchronization
 

@@ -1,11 +1,10 @@
-import ArgumentParser
-import Findings
-import ProcessPatcher
+public import ArgumentParser
+public import Findings
 
 /// How the command ends, as a number; the same for every verb, see docs/exit-codes.md.
 ///
 /// Usage errors end with 64, as sysexits.h has it.
-enum ExitStatus: Int32 {
+public enum ExitStatus: Int32 {
     /// All that was asked for.
     case done = 0
     /// Nothing had to be done.
@@ -24,10 +23,10 @@ enum ExitStatus: Int32 {
     case `internal` = 70
 
     /// Ends the command.
-    var exit: ExitCode { ExitCode(rawValue) }
+    public var exit: ExitCode { ExitCode(rawValue) }
 
     /// The status for a finding that kept a verb from doing anything.
-    init(_ finding: Finding) {
+    public init(_ finding: Finding) {
         self =
             switch finding.code {
             case .nothingToDo: .nothingToDo
@@ -37,18 +36,6 @@ enum ExitStatus: Int32 {
                 .channelTooLong:
                 .untrusted
             default: .blocked
-            }
-    }
-
-    /// The status for what an operation came to.
-    init(_ result: OperationReport.Result) {
-        self =
-            switch result {
-            case .applied: .done
-            case .nothingToDo: .nothingToDo
-            case .partial: .partial
-            case .deferred: .deferred
-            case .blocked: .blocked
             }
     }
 }

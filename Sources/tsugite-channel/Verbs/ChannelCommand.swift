@@ -1,5 +1,6 @@
 import ArgumentParser
 import Channel
+import Console
 import Findings
 
 /// Everything that a publisher does; each verb is a file beside this one.

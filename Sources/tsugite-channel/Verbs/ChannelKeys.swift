@@ -1,5 +1,6 @@
 import ArgumentParser
 import Channel
+import Console
 import Findings
 
 /// Everything about keys.
