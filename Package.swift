@@ -68,12 +68,14 @@ let package = Package(
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
         room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
+        room("Client", ["Channel", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         room("Console", ["Findings", argumentParser]),
         room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "Console", "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings",
+                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux",
+                "Findings",
                 argumentParser,
             ],
             swiftSettings: strict),
@@ -98,6 +100,7 @@ let package = Package(
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
+        tests("ClientTests", ["Client", "Channel", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
         tests("EndToEnd", ["tsugite", "tsugite-channel", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]

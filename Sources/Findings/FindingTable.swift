@@ -160,7 +160,10 @@ extension FindingCode {
     public static let channelOrder = FindingCode(rawValue: "CHN-ORDER")
 
     /// All codes this version knows.
-    public static let table: [Entry] = [
+    public static let table: [Entry] = roomTable + clientTable
+
+    /// The rows of the codes above.
+    private static let roomTable: [Entry] = [
         Entry(
             code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
             remedy: "Build with the compiler, flags and sources that made the shipped file."),

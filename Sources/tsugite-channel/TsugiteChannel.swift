@@ -9,5 +9,5 @@ import ArgumentParser
 struct TsugiteChannel: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tsugite", abstract: "Channels of updates: publish, copy and follow them.",
-        version: "0.1.0", subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self])
+        version: "0.1.0", subcommands: [ChannelCommand.self, MirrorCommand.self, Tuf.self, Fetch.self])
 }

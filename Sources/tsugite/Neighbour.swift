@@ -58,7 +58,7 @@ struct Neighbour {
         Self.places(from: Self.ownPath).map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
     }
 
-    private static var ownPath: String {
+    static var ownPath: String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         // readlink writes at most the given number of bytes into the buffer of that size.
         let length = unsafe readlink("/proc/self/exe", &buffer, buffer.count)

@@ -40,6 +40,10 @@ public struct RepositoryDraft {
     ) throws(ChannelError) -> String {
         try ensure(family)
         let path = "\(family.path)/\(buildID)/\(name)"
+        var description = description
+        // What is published again as it was keeps its date.
+        let before = targets[key: family.role]?.files[key: path].flatMap { UpdateDescription(custom: $0.custom) }
+        description.published = description.published ?? (before?.id == description.id ? before?.published : time)
         try add(file: source, path: path, role: family.role, custom: description.custom, mayLink: mayLink)
         return path
     }

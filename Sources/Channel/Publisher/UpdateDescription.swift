@@ -40,6 +40,8 @@ public struct UpdateDescription: Sendable, Equatable {
     public var provenance: String?
     /// One line for people.
     public var summary = ""
+    /// When it was published; clients with a cut-off date go by this.
+    public var published: UTCTime?
 
     /// Describes an update.
     public init(id: String, effectiveVersion: String) {
@@ -62,6 +64,7 @@ public struct UpdateDescription: Sendable, Equatable {
         undo = object["undo"]?.string.flatMap(UndoSafety.init) ?? .unsafe
         provenance = object["provenance"]?.string
         summary = object["summary"]?.string ?? ""
+        published = object["published"]?.string.flatMap { UTCTime($0) }
     }
 
     /// The `custom` object.
@@ -73,6 +76,7 @@ public struct UpdateDescription: Sendable, Equatable {
             "supersedes": .array(supersedes.map { .string($0) }), "summary": .string(summary),
         ]
         object[key: "provenance"] = provenance.map { .string($0) }
+        object[key: "published"] = published.map { .string($0.description) }
         return ["tsugite": .object(object)]
     }
 }

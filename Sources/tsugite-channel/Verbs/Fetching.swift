@@ -3,8 +3,10 @@ import ChannelHTTP
 import Glibc
 
 /// What brings bytes from an address: the network, or a folder.
-func fetcher(for address: String) throws(ChannelError) -> any Fetcher & Sendable {
-    if address.hasPrefix("http://") || address.hasPrefix("https://") { return try HTTPFetcher() }
+func fetcher(
+    for address: String, _ settings: HTTPSettings = HTTPSettings()
+) throws(ChannelError) -> any Fetcher & Sendable {
+    if address.hasPrefix("http://") || address.hasPrefix("https://") { return try HTTPFetcher(settings) }
     return FileFetcher()
 }
 
