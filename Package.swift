@@ -96,7 +96,7 @@ let package = Package(
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
-        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests("ProcessPatcherTests", ["tsugite", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),

@@ -80,6 +80,59 @@ import Testing
         #expect(try await shop.lastLine(of: "out", becomes: "2"))
     }
 
+    @Test func `a target that another compiler made is blocked, naming the cause`() throws {
+        let shop = try Workshop(Counter.files)
+        try shop.make()
+        try FileManager.default.copyItem(atPath: shop.tree + "/counter", toPath: shop.path("shipped"))
+        let diff = Counter.diff(7)
+        try shop.write("tree/Makefile", "CC = clang\n" + (Counter.files["Makefile"] ?? ""))
+        let result = try shop.build(diff, target: "counter", output: "fix.tsp")
+        #expect(exitCode(result) == 0, "\(result.errorText)")
+        let other = try shop.build(diff, target: shop.path("shipped"), output: "other.tsp")
+        #expect(exitCode(other) == 13, "\(other.outputText)\(other.errorText)")
+        #expect(!FileManager.default.fileExists(atPath: shop.path("other.tsp")))
+    }
+
+    @Test(.enabled(if: mayTrace, "needs root to become another user"))
+    func `a process of another user is blocked, naming it, and left alone`() async throws {
+        let shop = try Workshop(Counter.files)
+        try shop.make()
+        #expect(exitCode(try shop.build(Counter.diff(7), target: "counter")) == 0)
+        let pid = try shop.start("counter", [shop.path("out")])
+        #expect(try await shop.lastLine(of: "out", becomes: "1"))
+        _ = try Command("/bin/chmod", ["-R", "a+rX", shop.path("")]).run()
+        let words = [
+            "--reuid", "65534", "--clear-groups", TsugiteCommand.path, "apply", shop.path("fix.tsp"), "--pid",
+        ]
+        let result = try Command("/usr/bin/setpriv", words + ["\(pid)"]).run()
+        #expect(exitCode(result) == 13, "\(result.outputText)\(result.errorText)")
+        #expect((result.outputText + result.errorText).contains("USR-PERMISSION"))
+        #expect((result.outputText + result.errorText).contains("\(pid)"))
+        #expect(shop.lastLine(of: "out") == "1")
+    }
+
+    @Test func `a patch for another architecture is blocked before any process is looked at`() throws {
+        let shop = try Workshop(Counter.files)
+        try shop.make()
+        #expect(exitCode(try shop.build(Counter.diff(7), target: "counter")) == 0)
+        var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: shop.path("fix.tsp"))))
+        // e_machine, little-endian: AArch64.
+        bytes.replaceSubrange(18..<20, with: [183, 0])
+        try Data(bytes).write(to: URL(fileURLWithPath: shop.path("arm.tsp")))
+        let result = try TsugiteCommand.run(["apply", shop.path("arm.tsp")])
+        #expect(exitCode(result) == 13, "\(result.outputText)\(result.errorText)")
+        #expect((result.outputText + result.errorText).contains("TSP-"))
+    }
+
+    @Test func `a huge file is refused before memory is taken for it`() throws {
+        let shop = try Workshop(["note": ""])
+        _ = try Command("/usr/bin/truncate", ["-s", "1T", shop.path("huge.tsp")]).run()
+        for verb in ["apply", "inspect", "undo"] {
+            let result = try TsugiteCommand.run([verb, shop.path("huge.tsp")])
+            #expect(exitCode(result) == 13, "\(verb): \(result.outputText)\(result.errorText)")
+        }
+    }
+
     @Test(arguments: [["build"], ["apply"], ["apply", "x.tsp", "--wait", "soon"], ["undo"], ["nonsense"]])
     func `words that make no sense are a usage error`(_ arguments: [String]) throws {
         let result = try TsugiteCommand.run(arguments)

@@ -105,14 +105,14 @@ final class FrameTable {
 
     private init?(_ range: Range<UInt64>, bias: UInt64, _ tables: Tables) {
         _ = elf_version(UInt32(EV_CURRENT))
-        let file = Self.file(tables)
-        let bytes = UnsafeMutablePointer<CChar>.allocate(capacity: file.count)
-        for (index, byte) in file.enumerated() {
-            // The index is below the capacity.
-            unsafe bytes[index] = CChar(bitPattern: byte)
-        }
+        let size = Self.headerSize + tables.data.count
+        let bytes = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+        let file = unsafe UnsafeMutableRawBufferPointer(start: bytes, count: size)
+        // The two parts fill the buffer exactly.
+        unsafe file.copyBytes(from: Self.header(tables))
+        unsafe UnsafeMutableRawBufferPointer(rebasing: file[Self.headerSize...]).copyBytes(from: tables.data)
         // Sound: the bytes outlive what libelf and libdw make of them, see deinit.
-        guard let elf = unsafe elf_memory(bytes, file.count) else {
+        guard let elf = unsafe elf_memory(bytes, size) else {
             unsafe bytes.deallocate()
             return nil
         }
@@ -128,8 +128,8 @@ final class FrameTable {
         unsafe self.cfi = cfi
     }
 
-    /// The file that libdw is given.
-    private static func file(_ tables: Tables) -> [UInt8] {
+    /// What stands in front of the tables in the file that libdw is given.
+    private static func header(_ tables: Tables) -> [UInt8] {
         var file = [UInt8](repeating: 0, count: headerSize)
         func put<T: FixedWidthInteger>(_ value: T, _ at: Int) {
             for index in 0..<MemoryLayout<T>.size {
@@ -153,7 +153,7 @@ final class FrameTable {
         put(size, 96)
         put(size, 104)
         put(UInt64(4), 112)
-        return file + tables.data
+        return file
     }
 
     /// The rules that hold at an address; nil if nothing is said about it.

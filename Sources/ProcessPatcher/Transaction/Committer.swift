@@ -80,13 +80,13 @@ struct Committer {
             case .gone: throw .gone(session.process)
             case .mismatch(let site, let found):
                 try takeBack(plan)
-                let finding = BytesFinding.make(plan.writes[site], found: found, session)
+                let finding = BytesFinding.make(sites.sites[site], found: found, session)
                 return Result(kind: .blocked(finding), tries: tries)
             case .unreliable(let site):
                 try takeBack(plan)
                 let finding = Finding(
                     .processCommit, "a write to process \(session.process) didn't read back",
-                    evidence: ["pid": "\(session.process)", "function": plan.writes[site].function])
+                    evidence: ["pid": "\(session.process)", "function": sites.sites[site].function])
                 return Result(kind: .blocked(finding), tries: tries)
             case .busy, .unstoppable, .restless:
                 if wait(attempt, tries, &hold, &delay) { break }

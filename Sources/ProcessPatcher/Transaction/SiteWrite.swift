@@ -12,15 +12,21 @@ struct SiteWrite: Sendable, Equatable {
 }
 
 /// All sites of a transaction, in plain memory, checked and written while the process stands still.
+///
+/// Sites in one page are one write: a patcher that is killed leaves all of them written or none. Whoever is killed
+/// between two pages leaves some of each, which the journal in the process tells, and ``Recovery`` puts right.
 @safe
 struct SiteWriter: ~Copyable {
+    /// In the order of their addresses.
     let sites: [SiteWrite]
     private let memory: ProcessMemory
-    private let ranges: UnsafeMutableBufferPointer<RemoteRange>
-    private let expected: UnsafeMutableRawBufferPointer
-    private let replacement: UnsafeMutableRawBufferPointer
-    private let found: UnsafeMutableRawBufferPointer
-    private let count: Int
+    private let spans: UnsafeMutableBufferPointer<RemoteRange>
+    /// Where each site's bytes begin in the buffers, which hold all spans one behind the other.
+    private let offsets: [Int]
+    private let total: Int
+    private let before: UnsafeMutableRawBufferPointer
+    private let wanted: UnsafeMutableRawBufferPointer
+    private let after: UnsafeMutableRawBufferPointer
     private static let size = JumpEncoding.trampolineSize
 
     /// What the writing came to.
@@ -35,31 +41,51 @@ struct SiteWriter: ~Copyable {
         case unreliable(Int)
     }
 
-    init(_ sites: [SiteWrite], _ memory: ProcessMemory) {
-        self.sites = sites
+    init(_ unordered: [SiteWrite], _ memory: ProcessMemory) {
+        sites = unordered.sorted { $0.address.rawValue < $1.address.rawValue }
         self.memory = memory
-        count = sites.count
-        let bytes = max(count, 1) * Self.size
-        unsafe ranges = .allocate(capacity: max(count, 1))
-        unsafe expected = .allocate(byteCount: bytes, alignment: 16)
-        unsafe replacement = .allocate(byteCount: bytes, alignment: 16)
-        unsafe found = .allocate(byteCount: bytes, alignment: 16)
-        for (index, site) in sites.enumerated() {
-            // Every site has exactly `size` bytes of each kind, and there is room for `count` of them.
-            unsafe ranges.initializeElement(
-                at: index, to: RemoteRange(start: site.address, count: UInt64(Self.size)))
-            for byte in 0..<Self.size {
-                unsafe expected[index * Self.size + byte] = site.expected[byte]
-                unsafe replacement[index * Self.size + byte] = site.replacement[byte]
-            }
-        }
+        let (spans, offsets) = Self.spans(sites)
+        self.offsets = offsets
+        total = spans.reduce(0) { $0 + Int($1.count) }
+        unsafe self.spans = .allocate(capacity: max(spans.count, 1))
+        for (index, span) in spans.enumerated() { unsafe self.spans.initializeElement(at: index, to: span) }
+        unsafe before = .allocate(byteCount: max(total, 1), alignment: 16)
+        unsafe wanted = .allocate(byteCount: max(total, 1), alignment: 16)
+        unsafe after = .allocate(byteCount: max(total, 1), alignment: 16)
+        count = spans.count
     }
 
+    /// The number of spans.
+    private let count: Int
+
     deinit {
-        unsafe ranges.deallocate()
-        unsafe expected.deallocate()
-        unsafe replacement.deallocate()
-        unsafe found.deallocate()
+        unsafe spans.deallocate()
+        unsafe before.deallocate()
+        unsafe wanted.deallocate()
+        unsafe after.deallocate()
+    }
+
+    /// Puts neighbours in one page together.
+    static func spans(_ sites: [SiteWrite]) -> (spans: [RemoteRange], offsets: [Int]) {
+        var spans: [RemoteRange] = []
+        var offsets: [Int] = []
+        var used = 0
+        for site in sites {
+            let start = site.address.rawValue
+            let end = start &+ UInt64(size)
+            if let last = spans.last,
+                end <= last.start.alignedDown(to: ImageLayout.page).rawValue &+ ImageLayout.page
+            {
+                offsets.append(used - Int(last.count) + Int(start - last.start.rawValue))
+                spans[spans.count - 1] = RemoteRange(start: last.start, count: end - last.start.rawValue)
+                used += Int(end - last.start.rawValue) - Int(last.count)
+            } else {
+                offsets.append(used)
+                spans.append(RemoteRange(start: site.address, count: UInt64(size)))
+                used += size
+            }
+        }
+        return (spans, offsets)
     }
 
     /// Writes each site's own bytes over themselves, so that the process gets its private copy of the pages now
@@ -67,8 +93,7 @@ struct SiteWriter: ~Copyable {
     ///
     /// - Throws: if the bytes aren't the expected ones.
     func touch() throws(PatcherError) {
-        for index in 0..<count {
-            let site = sites[index]
+        for site in sites {
             let bytes = try memory.bytes(site.address, Self.size)
             guard bytes == site.expected else { continue }
             try memory.write([bytes[0]], at: site.address)
@@ -83,14 +108,24 @@ struct SiteWriter: ~Copyable {
     /// Allocates nothing.
     @inline(__always)
     func commit() -> Outcome {
-        guard read() else { return .gone }
-        if let index = unsafe difference(expected) { return .mismatch(index) }
-        for index in 0..<count where unsafe !write(replacement, index) {
-            return undo(upTo: index) ? .unreliable(index) : .gone
+        guard unsafe read(into: before) else { return .gone }
+        // Both buffers are of the same size.
+        unsafe wanted.copyMemory(from: UnsafeRawBufferPointer(before))
+        for index in sites.indices {
+            for byte in 0..<Self.size {
+                // Offsets and sites come from `spans(_:)`: each site's bytes lie inside the buffers.
+                guard unsafe before[offsets[index] + byte] == sites[index].expected[byte] else {
+                    return .mismatch(index)
+                }
+                unsafe wanted[offsets[index] + byte] = sites[index].replacement[byte]
+            }
         }
-        guard read() else { return .gone }
-        if let index = unsafe difference(replacement) {
-            return undo(upTo: count) ? .unreliable(index) : .gone
+        guard unsafe write(wanted, count) else { return unsafe write(before, count) ? .unreliable(0) : .gone }
+        guard unsafe read(into: after) else { return .gone }
+        for index in sites.indices {
+            for byte in 0..<Self.size where unsafe after[offsets[index] + byte] != sites[index].replacement[byte] {
+                return unsafe write(before, count) ? .unreliable(index) : .gone
+            }
         }
         return .written
     }
@@ -104,46 +139,36 @@ struct SiteWriter: ~Copyable {
             if bytes == site.expected { old += 1 }
             if bytes == site.replacement { new += 1 }
         }
-        if new == count { return 1 }
-        return old == count ? 0 : -1
+        if new == sites.count { return 1 }
+        return old == sites.count ? 0 : -1
     }
 
     @inline(__always)
-    private func read() -> Bool {
-        // `found` has room for the sum of the ranges.
-        let result = unsafe memory.remote.gather(
-            UnsafeBufferPointer(rebasing: ranges[0..<count]), into: found)
-        return result.rawValue == count * Self.size
+    private func read(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        // The buffer has room for the sum of the spans.
+        let result = unsafe memory.remote.gather(UnsafeBufferPointer(rebasing: spans[0..<count]), into: buffer)
+        return result.rawValue == total
     }
 
-    /// The first site whose bytes differ.
+    /// Writes the first spans; false if one can't be written whole.
     @inline(__always)
-    private func difference(_ wanted: UnsafeMutableRawBufferPointer) -> Int? {
-        for byte in 0..<count * Self.size {
-            // Both buffers have `count * size` bytes.
-            if unsafe found[byte] != wanted[byte] { return byte / Self.size }
+    private func write(_ bytes: UnsafeMutableRawBufferPointer, _ end: Int) -> Bool {
+        var at = 0
+        for index in 0..<end {
+            let length = unsafe Int(spans[index].count)
+            // The slices lie one behind the other inside the buffer.
+            let slice = unsafe UnsafeRawBufferPointer(rebasing: bytes[at..<at + length])
+            guard unsafe memory.remote.forcedWrite(slice, at: spans[index].start).rawValue == length else {
+                return false
+            }
+            at += length
         }
-        return nil
+        return true
     }
 
-    @inline(__always)
-    private func write(_ bytes: UnsafeMutableRawBufferPointer, _ index: Int) -> Bool {
-        let start = index * Self.size
-        // The slice lies inside the buffer, as `index` is below `count`.
-        let slice = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + Self.size])
-        return unsafe memory.remote.forcedWrite(slice, at: ranges[index].start).rawValue == Self.size
-    }
-
-    private func undo(upTo end: Int) -> Bool {
-        var whole = true
-        for index in 0..<min(end + 1, count) where unsafe !write(expected, index) { whole = false }
-        return whole
-    }
-
-    /// The bytes found at a site when it was last read.
+    /// The bytes found at a site when it was last read before writing.
     func foundBytes(_ index: Int) -> [UInt8] {
-        let start = index * Self.size
         // As above.
-        return unsafe Array(found[start..<start + Self.size])
+        return unsafe Array(before[offsets[index]..<offsets[index] + Self.size])
     }
 }

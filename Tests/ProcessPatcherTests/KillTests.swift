@@ -1,0 +1,100 @@
+import Foundation
+import Linux
+import LivePatch
+import ProcessPatcher
+import TestSupport
+import Testing
+
+extension ProcessTests {
+    /// The patcher is killed at random instants: the server goes on, whole old or whole new, and the next run of
+    /// the command finishes or takes back what was begun.
+    ///
+    /// `TSUGITE_KILLS` says how often; `make kill` does it 10,000 times.
+    @Suite struct KillTests {
+        static let kills = ProcessInfo.processInfo.environment["TSUGITE_KILLS"].flatMap(Int.init) ?? 200
+
+        @Test func `a patcher killed at any instant harms no answer, and the next run puts all in order`() throws {
+            let loaded = try LoadedServer()
+            let pid = "\(loaded.server.pid)"
+            let words: [[String]] = try [
+                ["apply", loaded.file(2)], ["apply", loaded.file(3)], ["apply", "--replace", loaded.file(2)],
+                ["undo", "quote2"], ["undo", "quote3"],
+            ].map { $0 + ["--pid", pid] }
+            let span = try duration(of: words)
+            try putInOrder(loaded, pid)
+            let before = try Footprint(of: loaded.server)
+            var cut = 0
+            for kill in 1...Self.kills {
+                let command = try #require(words.randomElement())
+                if try run(command, cutAfter: UInt32.random(in: 0...span)) { cut += 1 }
+                #expect(try loaded.version() != 0, "after kill \(kill) of \(command)")
+                try expectNobodyHeld(loaded.server.pid)
+                if kill % 10 == 0 { try putInOrder(loaded, pid) }
+                if kill % 1000 == 0 { print("kill: \(kill) of \(Self.kills), \(cut) in the middle") }
+            }
+            try putInOrder(loaded, pid)
+            let after = try Footprint(of: loaded.server)
+            #expect(after.descriptors == before.descriptors)
+            #expect(after.mappings.count == before.mappings.count, "\(after.mappings.joined(separator: "\n"))")
+            let seen = try loaded.seen()
+            #expect(seen.wrong == 0)
+            #expect(seen.lost == 0)
+            #expect(seen.answers > Self.kills)
+            #expect(cut > Self.kills / 4, "most kills came after the end: \(cut)")
+        }
+
+        /// The longest time that one of the commands takes here, in microseconds.
+        private func duration(of commands: [[String]]) throws -> UInt32 {
+            var longest: UInt64 = 0
+            for command in commands {
+                let start = MonotonicTime.now.nanoseconds
+                _ = try TsugiteCommand.run(command)
+                longest = max(longest, MonotonicTime.now.nanoseconds - start)
+            }
+            return UInt32(truncatingIfNeeded: min(longest / 1000, 2_000_000))
+        }
+
+        /// Starts the command and kills it after some microseconds; answers whether it was still at work.
+        private func run(_ command: [String], cutAfter delay: UInt32) throws -> Bool {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: TsugiteCommand.path)
+            process.arguments = command
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            usleep(delay)
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            return process.terminationReason == .uncaughtSignal
+        }
+
+        /// No thread is stopped or traced once the killed patcher has gone.
+        private func expectNobodyHeld(_ process: ProcessID) throws {
+            var reader = ProcReader()
+            for thread in try ThreadList.now(of: process) {
+                let id = ProcessID(thread.rawValue)
+                #expect(try reader.status(of: id).tracer.rawValue == 0)
+                #expect(!["T", "t"].contains(try reader.stat(of: id).state))
+            }
+        }
+
+        /// One undisturbed command recovers; then a whole cycle works.
+        private func putInOrder(_ loaded: LoadedServer, _ pid: String) throws {
+            // Whether the killed command got that far isn't known, so the first word finds something to do or not.
+            let first = try TsugiteCommand.run(["apply", loaded.file(3), "--pid", pid])
+            #expect(
+                first.status == .exited(code: 0) || first.status == .exited(code: 10),
+                "\(first.outputText)\(first.errorText)")
+            #expect(try loaded.version() == 3)
+            for (command, version) in [
+                (["undo", "quote3"], 1), (["apply", try loaded.file(2)], 2), (["undo", "quote2"], 1),
+            ] {
+                let result = try TsugiteCommand.run(command + ["--pid", pid])
+                #expect(
+                    result.status == .exited(code: 0),
+                    "\(command): \(result.outputText)\(result.errorText)")
+                #expect(try loaded.version() == version, "\(command): \(result.outputText)\(result.errorText)")
+            }
+        }
+    }
+}
