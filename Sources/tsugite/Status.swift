@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import ProcessPatcher
 
 /// `tsugite status`: shows what running processes carry.
