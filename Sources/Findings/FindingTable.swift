@@ -71,6 +71,8 @@ extension FindingCode {
     public static let diffConflict = FindingCode(rawValue: "BLD-DIFF-CONFLICT")
     /// The tree holds the change already.
     public static let diffApplied = FindingCode(rawValue: "BLD-DIFF-APPLIED")
+    /// Exceptions couldn't pass through the new code: the process has no unwinder that it could be made known to.
+    public static let processUnwinder = FindingCode(rawValue: "USR-UNWINDER")
     /// A patch writes over read-only data, which wasn't allowed; evidence: which.
     public static let processData = FindingCode(rawValue: "USR-DATA")
     /// A type's layout changes, and objects of it exist already; evidence: type, fields, users.
@@ -341,6 +343,10 @@ extension FindingCode {
         Entry(
             code: .diffApplied, meaning: "The source tree has the change of the diff already.",
             remedy: "Give the tree of the version that is shipped and running, without the fix."),
+        Entry(
+            code: .processUnwinder,
+            meaning: "New code that handles exceptions can't be made known to the process's unwinder.",
+            remedy: "Restart the program with the fixed package: it has its unwinder linked in, without symbols."),
         Entry(
             code: .processData, meaning: "A patch writes over read-only data in place, which must be allowed.",
             remedy: "tsugite inspect shows old and new bytes; if they may change under running code: --allow-data."),

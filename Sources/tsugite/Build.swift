@@ -181,7 +181,9 @@ extension Build {
             (state) throws(BuildError) -> (
                 (whole: BackStages.Result, patches: [(LivePatch, Manifest)]), [ShippedOutcome]?
             ) in
-            (try stages(request, state, name, progress).runEach(), state.units.shipped)
+            var stages = stages(request, state, name, progress)
+            stages.origin = package.origin
+            return (try stages.runEach(), state.units.shipped)
         }
         if case .refused(let errors) = result.whole.outcome {
             return BuildVerdict(findings: errors.map(\.finding), notes: package.notes, shipped: shipped)

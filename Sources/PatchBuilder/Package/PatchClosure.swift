@@ -56,7 +56,10 @@ struct PatchClosure {
                 case .entity(let entity) = start.target, model.entities[entity].section == piece.section,
                 piece.range.contains(model.entities[entity].range.lowerBound)
             else { continue }
-            for relocation in record.relocations where relocation.offset != 8 {
+            // The common record names the function that handles exceptions.
+            let common = record.common.flatMap { start in table.records.first { $0.start == start } }
+            let needed = record.relocations.filter { $0.offset != 8 } + (common?.relocations ?? [])
+            for relocation in needed {
                 guard let reference = model.place(of: relocation) else { continue }
                 if case .success(.included(let unit, let entity)) = destination(of: reference, unit: piece.unit) {
                     include(unit: unit, entity: entity)

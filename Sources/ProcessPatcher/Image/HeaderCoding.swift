@@ -112,13 +112,14 @@ enum HeaderCoding {
             writer.write(symbol.range)
         }
         // Only where there is any, so that older versions read what they know.
-        guard !patch.dataWrites.isEmpty else { return writer.bytes }
+        guard !patch.dataWrites.isEmpty || !patch.registrations.isEmpty else { return writer.bytes }
         writer.write(list: patch.dataWrites) { writer, data in
             writer.write(data.name)
             writer.write(data.site.rawValue)
             writer.write(data.original)
             writer.write(data.replacement)
         }
+        writer.write(list: patch.registrations) { $0.write($1.rawValue) }
         return writer.bytes
     }
 
@@ -154,11 +155,22 @@ enum HeaderCoding {
         }
         let data =
             reader.isAtEnd ? [] : try reader.readList("data", InstalledPatch.DataWrite.init(from:))
+        let registrations =
+            reader.isAtEnd
+            ? []
+            : try reader.readList("registrations") { (r) throws(PatchFileError) in
+                RemoteAddress(try r.read("registration", as: UInt64.self))
+            }
         let patch = InstalledPatch(
             state: start.state, patcher: start.patcher, transaction: start.transaction, name: name,
             patch: digest, changes: changes, target: target, targetName: targetName, bias: bias, image: range,
             codeSize: codeSize, text: text, unwindTables: unwind, functions: functions, symbols: symbols,
-            dataWrites: data)
+            dataWrites: data, registrations: registrations)
+        guard registrations.isEmpty || registrations.count == unwind.count,
+            registrations.allSatisfy({
+                range.encloses(RemoteRange(start: $0, count: ImageLayout.registrationSize))
+            })
+        else { throw PatchFileError(.malformed, "registrations lie outside the image") }
         guard patch.code.encloses(text), unwind.allSatisfy({ patch.code.encloses($0) }) else {
             throw PatchFileError(.malformed, "instructions or unwind tables lie outside the image")
         }

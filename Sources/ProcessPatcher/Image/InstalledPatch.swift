@@ -92,6 +92,10 @@ public struct InstalledPatch: Sendable, Equatable {
     public var symbols: [CodeSymbol]
     /// The read-only data that it changes.
     public var dataWrites: [DataWrite] = []
+    /// What the unwinder of the C++ runtime notes of each unwind table, in the tables' order.
+    ///
+    /// Empty if the process has no such unwinder. A table is registered once its note isn't zero.
+    public var registrations: [RemoteAddress] = []
 
     /// The part that is executed.
     public var code: RemoteRange { RemoteRange(start: image.start, count: codeSize) }

@@ -47,7 +47,7 @@ struct PlannedImage {
                 InstalledPatch.DataWrite(
                     name: $0.name, site: RemoteAddress(bias &+ $0.address), original: $0.original,
                     replacement: $0.replacement)
-            })
+            }, registrations: layout.registrations.map { RemoteAddress(base &+ $0) })
     }
 
     private func entry(_ function: ReplacedFunction) throws(PatcherError) -> InstalledPatch.Function {
@@ -97,7 +97,7 @@ struct PlannedImage {
         for symbol in input.patch.object.symbols where symbol.section.map(loaded.contains) == true {
             size += UInt64(symbol.name.utf8.count) + 24
         }
-        size += UInt64(target.sections.count) * 16
+        size += UInt64(target.sections.count) * 24
         return ImageLayout.align(size, ImageLayout.page)
     }
 }

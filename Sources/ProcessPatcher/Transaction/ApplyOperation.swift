@@ -62,6 +62,12 @@ struct ApplyOperation {
         let transaction = UInt64.random(in: 1 ... .max)
         let installer = ImageInstaller(session: session, context: context)
         let images = try installer.install(plan.images, transaction: transaction)
+        do {
+            try FrameRegistrar(session: session, context: context).register(images)
+        } catch {
+            try? installer.remove(images.filter { session.state(of: $0) == .prepared })
+            throw error
+        }
         var commit = CommitPlan()
         for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }

@@ -132,12 +132,17 @@ struct ApplyPlanner {
         let size = try PlannedImage.headerSize(input, target)
         var resolver = ExternalResolver(session, module)
         let externals = try resolver.resolve(target, input.patch.object)
+        let registrar = FrameRegistrar.function(in: session)
+        if registrar == nil, FrameRegistrar.isNeeded(by: target, input.patch.object) {
+            throw FrameRegistrar.missing(session, target)
+        }
         let reused = session.installed.first {
             $0.state == .undone && $0.patch == input.digest && $0.bias == module.bias
         }
         return PlannedImage(
             input: input, target: target, module: module,
-            layout: ImageLayout(input.patch.object, target, headerSize: size), externals: externals,
+            layout: ImageLayout(
+                input.patch.object, target, headerSize: size, registers: registrar != nil), externals: externals,
             threadBlock: try resolver.threadBlock(target), reused: reused)
     }
 
