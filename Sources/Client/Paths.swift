@@ -28,6 +28,8 @@ public struct Paths: Sendable, Equatable {
     public var record: String { "\(state)/state.json" }
     /// What is being done right now; gone when it is done.
     public var journal: String { "\(state)/journal.json" }
+    /// What the last action came to.
+    public var lastAction: String { "\(state)/last-action.json" }
     /// One line for each action.
     public var history: String { "\(state)/history.jsonl" }
     /// How earlier boots ended.

@@ -91,6 +91,7 @@ final class PublishedChannel {
         #expect(done?.roles == ["targets", "user.libssl3"])
         let client = try channel.client()
         let target = try #require(try client.target("user/libssl3/0123/U1.tsp"))
+        description.published = channel.time
         #expect(UpdateDescription(custom: target.custom) == description)
         let path = try client.download(target, into: channel.folder + "/downloads")
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "content")

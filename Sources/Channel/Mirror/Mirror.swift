@@ -75,6 +75,8 @@ public struct Mirror: Sendable {
         defer { withExtendedLifetime(lock) {} }
         var status = try status()
         status.errors = [:]
+        status.bytesNeeded = nil
+        status.address = address
         do throws(ChannelError) {
             let updater = try Updater(
                 store: store, metadataAddress: "\(address)/metadata", targetsAddress: "\(address)/targets",
@@ -84,6 +86,7 @@ public struct Mirror: Sendable {
             let forecast = try forecast(plan, status)
             guard announce(forecast) else { return status }
             guard forecast.fits else {
+                status.bytesNeeded = plan.bytesToFetch
                 throw ChannelError(
                     .file, layout.folder, "\(plan.bytesToFetch) bytes are needed, \(forecast.bytesFree) are free")
             }

@@ -64,6 +64,10 @@ public struct MirrorStatus: Sendable, Equatable {
     public var bytes = 0
     /// What went wrong, by target path or role.
     public var errors: ByteMap<String> = [:]
+    /// Bytes that the last run wanted to fetch and had no room for.
+    public var bytesNeeded: Int?
+    /// Where the last run fetched from.
+    public var address: String?
     /// Total bytes after earlier runs, oldest first, for the forecast.
     public var history: [(time: UTCTime, bytes: Int)] = []
 
@@ -80,6 +84,8 @@ public struct MirrorStatus: Sendable, Equatable {
         expires = json["expires"]?.string.flatMap { UTCTime($0) }
         files = json["files"]?.integer.flatMap { Int(exactly: $0) } ?? 0
         bytes = json["bytes"]?.integer.flatMap { Int(exactly: $0) } ?? 0
+        bytesNeeded = json["bytes-needed"]?.integer.flatMap { Int(exactly: $0) }
+        address = json["address"]?.string
         for entry in json["errors"]?.object?.entries ?? [] { errors[key: entry.key] = entry.value.string }
         for element in json["history"]?.array ?? [] {
             guard let time = element["time"]?.string.flatMap({ UTCTime($0) }),
@@ -98,13 +104,15 @@ public struct MirrorStatus: Sendable, Equatable {
             "history": .array(
                 history.map { ["time": .string($0.time.description), "bytes": .integer(Int64($0.bytes))] }),
         ]
+        object[key: "bytes-needed"] = bytesNeeded.map { .integer(Int64($0)) }
+        object[key: "address"] = address.map { .string($0) }
         object[key: "time"] = time.map { .string($0.description) }
         object[key: "expires"] = expires.map { .string($0.description) }
         return .object(object)
     }
 
     /// Bytes per day between the first and the last remembered run.
-    var growthPerDay: Int? {
+    public var growthPerDay: Int? {
         guard let first = history.first, let last = history.last, last.time > first.time else { return nil }
         let days = Double(last.time.seconds - first.time.seconds) / 86_400
         let rate = Double(last.bytes - first.bytes) / max(days, 1.0 / 24)

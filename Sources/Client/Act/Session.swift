@@ -82,6 +82,7 @@ extension Session {
             HistoryEntry(
                 time: Self.now, verb: report.verb, outcome: report.outcome.rawValue,
                 updates: report.steps.map { ($0.action == .install ? "+" : "-") + $0.id }, codes: report.codes))
+        try store.write(report, to: store.paths.lastAction)
         try refreshPlans()
         try EffectiveVersions.compute(self).write(store)
         PatchStore(store.paths).keepOnly(try store.state().installed)

@@ -64,6 +64,11 @@ extension Session {
         try store.write(memory, to: store.paths.boots)
     }
 
+    /// Whether the set is held back after crashes.
+    public func isHeldBack() throws(ClientError) -> Bool {
+        try store.read(BootMemory.self, store.paths.boots)?.stage == .held
+    }
+
     /// A held-back set may be replayed again.
     public func resume() throws(ClientError) { try store.remove(store.paths.boots) }
 

@@ -27,6 +27,12 @@ public struct Configuration: Sendable, Equatable {
         case warn
     }
 
+    /// Whether channels are reached over a network.
+    enum Site: String, CaseIterable {
+        case online
+        case offline
+    }
+
     /// How much the log says.
     public enum LogLevel: String, Sendable, CaseIterable {
         case error
@@ -74,6 +80,10 @@ public struct Configuration: Sendable, Equatable {
     public var crashLoopLimit = 3
     /// Days without a successful check until doctor speaks up.
     public var staleDays = 7
+    /// Folders of mirrors that this machine keeps; doctor looks after them.
+    public var mirrors: [String] = []
+    /// Whether this site has no network to channels; then the network part shouldn't be here.
+    public var isOffline = false
     /// See ``LogLevel``.
     public var logLevel = LogLevel.info
 
@@ -125,6 +135,8 @@ extension Configuration {
         case "wait": waitSeconds = try reader.seconds()
         case "crash_loop_limit": crashLoopLimit = try reader.number(1...100)
         case "stale_after_days": staleDays = try reader.number(1...3650)
+        case "mirrors": mirrors = try reader.texts()
+        case "site": isOffline = try reader.choice(Site.self) == .offline
         case "log_level": logLevel = try reader.choice(LogLevel.self)
         default:
             let near = NearestName.of(key, in: Self.keys).map { "; did you mean \($0)?" } ?? ""
@@ -138,7 +150,7 @@ extension Configuration {
         "channels", "install_on_reboot", "upgrade_on_reboot", "autoinstall", "skip_apply_after_pkg_install",
         "effective_version", "hold", "pins", "user_channel", "kernel_channel", "proxy", "ca_file", "check_interval",
         "jitter", "windows", "health_checks", "withdrawn", "wait", "crash_loop_limit", "stale_after_days",
-        "log_level",
+        "mirrors", "site", "log_level",
     ]
 
     private static func source(_ map: [YAMLEntry], _ line: Int) throws(YAMLError) -> Source {

@@ -199,6 +199,21 @@ extension Planner {
         return memory.values.count { !$0.isDisjoint(with: digests) }
     }
 
+    /// What is installed, into processes that were started since.
+    public func follow() -> Plan {
+        var plan = Plan(.install)
+        for update in state.installed where !update.isKernel {
+            let missing = update.patches.reduce(0) { count, patch in
+                count
+                    + inventory.users(of: patch.buildID, never).count { memory[$0]?.contains(patch.sha256) != true }
+            }
+            guard missing > 0 else { continue }
+            plan.steps.append(
+                .init(action: .install, update: update, processes: missing, reason: "new processes without it"))
+        }
+        return plan
+    }
+
     /// The present set again: what is accepted, oldest first.
     public func boot() -> Plan {
         Plan(

@@ -8,9 +8,10 @@ import ProcessPatcher
 /// What the units run when the machine comes up and goes down.
 struct BootVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "boot", abstract: "What systemd runs at boot and shutdown: replay, late, settled.",
+        commandName: "boot", abstract: "What systemd runs: replay, follow, late, settled.",
         discussion: """
             replay     before the network: the set of before the reboot, from the stored plan (install_on_reboot)
+            follow     the same set into processes that were started since
             late       with the network: everything that is available (upgrade_on_reboot)
             settled    the machine has run for a while, or goes down in order: what comes is not the set's fault
 
@@ -18,9 +19,9 @@ struct BootVerb: ParsableCommand {
             """)
 
     enum Moment: String, ExpressibleByArgument, CaseIterable {
-        case replay, late, settled
+        case replay, follow, late, settled
     }
-    @Argument(help: "replay, late or settled.") var moment: Moment
+    @Argument(help: "replay, follow, late or settled.") var moment: Moment
     @OptionGroup var client: ClientOptions
 
     func run() throws {
@@ -31,6 +32,10 @@ struct BootVerb: ParsableCommand {
             switch moment {
             case .settled: try session.settle()
             case .replay: try report(try session.replay())
+            case .follow:
+                guard KillSwitch.active(session.store.paths) == nil, try !session.isHeldBack() else { return }
+                let plan = try session.planner().follow()
+                if !plan.steps.isEmpty { try report(try session.carryOut(plan, verb: "follow")) }
             case .late:
                 guard session.configuration.upgradeOnReboot else {
                     return Output.result("upgrade_on_reboot is off")
@@ -100,12 +105,9 @@ enum Automatic {
         for failure in found.failures.values { Output.note("tsugite: \(failure.finding)") }
         if let trial = try session.judgeTrials(at: UTCTime.now().seconds) { Output.note(ActionText.report(trial)) }
         let planner = try session.planner(found.catalogues)
-        var plan = planner.upgrade()
         let mayInstall = verb == "late" || (session.configuration.autoinstall && session.isInWindow)
-        if !mayInstall {
-            // What is installed also goes into processes that were started since.
-            plan.steps.removeAll { $0.action == .install && planner.state.update($0.update.id) == nil }
-        }
+        // What is installed goes into new processes in any case.
+        var plan = mayInstall ? planner.upgrade() : planner.follow()
         plan.omitted = []
         try session.bring(plan, step)
         let report = try session.carryOut(plan, verb: verb)
