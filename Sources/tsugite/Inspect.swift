@@ -10,6 +10,7 @@ import LivePatch
 /// `tsugite inspect`: what is in a patch file, or what would fix a machine that isn't this one.
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Show what is in a live patch, or which updates would fix another machine.",
         discussion: """
             The file is checked as if it were to be applied: targets, functions and why, symbols, sections, diff. \

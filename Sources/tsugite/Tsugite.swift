@@ -40,6 +40,27 @@ struct Tsugite: ParsableCommand {
                 exit(withError: error)
             }
         }
+        if !asksForHelp { runDirectly(words) }
         main(nil)
+    }
+
+    /// The verbs that act on processes, whose start is part of the time that they take.
+    private static let direct: [String: any ParsableCommand.Type] = [
+        "apply": Apply.self, "undo": Undo.self, "status": Status.self,
+    ]
+
+    /// Runs such a verb without having all others described first: that takes longer than many an operation.
+    ///
+    /// Returns if the words make no sense to it: then the whole command says so, with its own usage.
+    private static func runDirectly(_ words: [String]) {
+        guard let verb = words.first, let command = direct[verb],
+            var parsed = try? command.parse(Array(words.dropFirst()))
+        else { return }
+        do {
+            try parsed.run()
+            exit()
+        } catch {
+            exit(withError: error)
+        }
     }
 }
