@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Findings
 import Glibc
 import Linux
@@ -8,6 +9,7 @@ import PatchBuilder
 /// `tsugite build`: from a source diff to a live patch.
 struct Build: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "build",
         abstract: "Make a live patch from a source tree or a Debian package, a diff and the binaries that run.",
         discussion: """
             The tree is copied, built once as it is, and compared with the shipped binaries; then only what the
