@@ -83,9 +83,12 @@ package struct BackStages: Sendable {
             }
             report(BuildProgress(.package, "writing the patches", fraction: 0))
             var made: [(LivePatch, Manifest)] = []
+            let counts = Dictionary(patches.filter { !$0.isEmpty }.map { ($0.input.name, 1) }, uniquingKeysWith: +)
             for patch in patches where !patch.isEmpty {
                 var manifest = manifest([patch])
-                manifest.name = "\(name).\(patch.input.name)"
+                // Flavours of a program in several packages have one name; their build-ids differ.
+                let flavour = counts[patch.input.name, default: 1] > 1 ? "." + (manifest.targets.first?.buildID.prefix(8) ?? "") : ""
+                manifest.name = "\(name).\(patch.input.name)\(flavour)"
                 let outcome = try PatchAssembly.join(
                     identity(manifest.name), [patch], manifest: Self.json(manifest))
                 switch outcome {

@@ -61,9 +61,15 @@ struct ApplyOperation {
     ) throws(PatcherError) {
         let transaction = UInt64.random(in: 1 ... .max)
         let installer = ImageInstaller(session: session, context: context)
+        let hooks = HookedTransaction(session: session, unit: unit, context: context, deadline: deadline)
+        let table = hooks.runner.sharedTable()
         let images = try installer.install(plan.images, transaction: transaction)
-        do {
+        do throws(PatcherError) {
             try FrameRegistrar(session: session, context: context).register(images)
+            try hooks.runner.share(table, images)
+            if let failure = try hooks.runner.run(.preApply, of: images) {
+                throw PatcherError(failure.finding(session.process, "nothing was changed"))
+            }
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
             throw error
@@ -72,9 +78,10 @@ struct ApplyOperation {
         for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
         let result: Committer.Result
-        do {
+        do throws(PatcherError) {
             result = try Committer(
-                session: session, unit: unit, deadline: deadline, orphans: context.orphans
+                session: session, unit: unit, deadline: deadline, orphans: context.orphans,
+                hooks: try hooks.inside(images, forward: .apply, backward: .undo)
             ).run(commit)
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
@@ -82,7 +89,9 @@ struct ApplyOperation {
         }
         outcome.tries = result.tries
         switch result.kind {
-        case .committed: outcome.note(result.pause)
+        case .committed:
+            outcome.note(result.pause)
+            try hooks.afterApply(images, &outcome)
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding

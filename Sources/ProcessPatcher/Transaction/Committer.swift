@@ -22,6 +22,8 @@ struct Committer {
     let unit: [ProcessID]
     let deadline: MonotonicTime
     let orphans: Orphans
+    /// Hooks to run inside the stop.
+    var hooks: StopHooks?
 
     /// What became of a plan.
     struct Result {
@@ -66,7 +68,7 @@ struct Committer {
             try hold.attach()
             let pause = Pause(
                 memory: session.memory, space: session.space, unwinder: unwinder,
-                isPersistent: tries > Self.triesBeforePersistence)
+                isPersistent: tries > Self.triesBeforePersistence, hooks: hooks)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
@@ -82,6 +84,9 @@ struct Committer {
                 try takeBack(plan)
                 let finding = BytesFinding.make(sites.sites[site], found: found, session)
                 return Result(kind: .blocked(finding), tries: tries)
+            case .refused(let failure):
+                try takeBack(plan)
+                return Result(kind: .blocked(failure.finding(session.process, "nothing was changed")), tries: tries)
             case .unreliable(let site):
                 try takeBack(plan)
                 let finding = Finding(

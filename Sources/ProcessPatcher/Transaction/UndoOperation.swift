@@ -55,14 +55,21 @@ struct UndoOperation {
         let transaction = UInt64.random(in: 1 ... .max)
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
+        let hooks = HookedTransaction(session: session, unit: unit, context: context, deadline: deadline)
+        if let failure = try hooks.runner.run(.preUndo, of: images) {
+            throw PatcherError(failure.finding(session.process, "the patch stays in"))
+        }
         let result = try Committer(
-            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans,
+            hooks: try hooks.inside(images, forward: .undo, backward: .apply)
         ).run(plan)
         var outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, tries: result.tries, recovered: recovered)
         switch result.kind {
-        case .committed: outcome.note(result.pause)
+        case .committed:
+            outcome.note(result.pause)
+            try hooks.afterUndo(images, &outcome)
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding
