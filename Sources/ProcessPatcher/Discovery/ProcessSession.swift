@@ -50,7 +50,7 @@ final class ProcessSession {
         let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: alive) }
         space = AddressSpace(mappings)
         let source = memory.source()
-        modules = LoadedModule.starts(in: space).compactMap { LoadedModule.read($0, source) }
+        modules = LoadedModule.all(in: space, source)
         readImages()
     }
 
