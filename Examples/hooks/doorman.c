@@ -1,4 +1,4 @@
-/* A doorman lets guests in up to a limit. Every 10 ms one comes; every third leaves again. */
+/* A doorman lets guests in up to a limit. Every tenth of a second one comes; every third leaves again. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 
 		printf("%d inside of %d%s\n", inside, limit, in ? "" : ", one turned away");
 		fflush(stdout);
-		usleep(10000);
+		usleep(100000);
 	}
 	return argc > 1 && argv[1][0];
 }

@@ -354,7 +354,9 @@ extension FindingCode {
             remedy: "tsugite inspect shows old and new bytes; if they may change under running code: --allow-data."),
         Entry(
             code: .processHook, meaning: "A hook that the patch's author wrote refused, crashed or took too long.",
-            remedy: "Its words say what the process lacks; docs/hooks.md says what hooks may do. Try again, or restart."),
+            remedy:
+                "Its words say what the process lacks; docs/hooks.md says what hooks may do. Try again, or restart."
+        ),
         Entry(
             code: .layoutChanged,
             meaning: "The fix changes the layout of a type of which running processes have objects already.",

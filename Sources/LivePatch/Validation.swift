@@ -107,7 +107,8 @@ extension LivePatch {
             object.sections[section].size >= hook.kind.recordSize,
             object.symbols[hook.symbol].value <= object.sections[section].size - hook.kind.recordSize
         else {
-            throw PatchFileError(.malformed, "hook \(hook.name) of \(target.name): its record isn't data of this target")
+            throw PatchFileError(
+                .malformed, "hook \(hook.name) of \(target.name): its record isn't data of this target")
         }
     }
 

@@ -53,7 +53,7 @@ class Case:
         for old in self.folder.glob('gate*'):
             old.unlink()
         environment = dict(os.environ, LD_LIBRARY_PATH=self.libraries(), LD_PRELOAD=str(self.runner.gate),
-                           TSUGITE_GATE=str(gate), TERM='vt100', LC_ALL='C.UTF-8', **(env or {}))
+                           TSUGITE_GATE=str(gate), TERM='vt100', LC_ALL='C.UTF-8') | (env or {})
         if only:
             environment['TSUGITE_GATE_PROGRAM'] = only
         master = None
@@ -100,11 +100,14 @@ class Case:
 
     @staticmethod
     def read_terminal(master, process, timeout):
-        output, end = b'', time.monotonic() + 2.5
+        # Until nothing more comes for two seconds.
+        output, start = b'', time.monotonic()
+        last = start
         os.set_blocking(master, False)
-        while time.monotonic() < end:
+        while time.monotonic() - last < 2 and time.monotonic() - start < 20:
             try:
                 output += os.read(master, 65536)
+                last = time.monotonic()
             except (BlockingIOError, OSError):
                 time.sleep(0.05)
         try:
@@ -163,10 +166,9 @@ def _(case):
 
 @effect('busybox:CVE-2023-42364')
 def _(case):
-    text = '{ $3 = $3; print $1 = $2 == "..." ? 1 : 0; print $1 ? "yes" : "no" }'
-    before = case.run([str(case.path), 'awk', 'BEGIN { print -a = 5; print a; print !x = 1; $1 = $2 = 3; print $1 == 3 ? "y" : "n" }'], 'no')
-    return compare(case, [str(case.path), 'awk', 'BEGIN { print -a = 5; print a; print !x = 1; $1 = $2 = 3; print $1 == 3 ? "y" : "n" }'],
-                   lambda output, status: (output, status) != before)
+    # "fix precedence of = relative to ==": 3==v=1 means 3==(v=1), and `v==1=x` is no program.
+    return compare(case, [str(case.path), 'awk', 'BEGIN { v = 3; print 3 == v = 1; print v }'],
+                   lambda output, status: output == b'0\n1\n')
 
 
 @effect('curl:CVE-2024-11053')
@@ -294,11 +296,12 @@ def _(case):
 
 @effect('libxml2:CVE-2025-49794')
 def _(case):
-    folder = case.new_files()
-    wanted = (folder / 'result/schematron/cve-2025-49794_0.err').read_bytes().splitlines()[0]
-    return compare(case, [case.program('xmllint'), '--noout', '--schematron', 'test/schematron/cve-2025-49794.sct',
-                          'test/schematron/cve-2025-49794_0.xml'],
-                   lambda output, status: status >= 0 and wanted in output, env={'MALLOC_PERTURB_': '165'})
+    case.new_files()
+    command = [case.program('xmllint'), '--noout', '--schematron', 'test/schematron/cve-2025-49794.sct',
+               'test/schematron/cve-2025-49794_0.xml']
+    output, status = case.run(command, 'in')
+    good = status == 3 and b'fails to validate' in output
+    return None if good else False, "the patch's own test gives what it should; the fault is silent without a sanitizer"
 
 
 @effect('libxml2:CVE-2026-0989')
@@ -336,18 +339,15 @@ def _(case):
 
 @effect('openssh:CVE-2026-35386')
 def _(case):
-    return compare(case, [case.program('ssh'), '-F', '/dev/null', '-p', '9', '-l', 'a;b|c', '127.0.0.1'],
-                   lambda output, status: b'onnection refused' not in output)
+    return compare(case, [case.program('ssh'), '-F', '/dev/null', '-p', '9', '-J', 'a`b@127.0.0.1:9', 'target'],
+                   lambda output, status: b'nvalid' in output)
 
 
 @effect('perl:CVE-2023-47038')
 def _(case):
-    program = case.program('perl')
-    library = next(iter(sorted(case.staged.glob('perl-base/usr/lib/x86_64-linux-gnu/perl-base'))), case.staged)
-    before = case.run([program, f'-I{library}', '-e', 'qr/\\p{utf8::perl x}/'], 'no', env={'MALLOC_PERTURB_': '165'})
-    return compare(case, [program, f'-I{library}', '-e', 'qr/\\p{utf8::perl x}/'],
-                   lambda output, status: b'Illegal user-defined property name "utf8::perl x"' in output
-                   and (output, status) != before, env={'MALLOC_PERTURB_': '165'})
+    library = case.staged / 'perl-base/usr/lib/x86_64-linux-gnu/perl-base'
+    return compare(case, [case.program('perl'), f'-I{library}', '-e', 'qr/\\p{utf8::_perl_surrogate}/'],
+                   lambda output, status: output == b'' and status == 0, env={'MALLOC_PERTURB_': '165'})
 
 
 # The packages' own tests -------------------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ def _(case):
 @suite('less')
 def _(case):
     # Its tests show pages on a terminal and compare: the same pages must come out.
-    pages = [sorted(case.tree.glob('*.nro'))[0], case.tree / 'README', case.tree / 'NEWS']
+    pages = [case.tree / 'README', case.tree / 'NEWS', case.tree / 'COPYING']
     for page in pages:
         before = case.run([str(case.path), str(page)], 'no', terminal=True)[0]
         after = case.run([str(case.path), str(page)], 'in', terminal=True)[0]

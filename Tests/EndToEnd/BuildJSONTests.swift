@@ -29,7 +29,8 @@ import Testing
                 return value as? String == constant ? [] : ["\(path): not \(constant)"]
             }
             if let choices = schema["enum"] as? [String] {
-                return (value as? String).map(choices.contains) == true ? [] : ["\(path): \(value) is none of \(choices)"]
+                return (value as? String).map(choices.contains) == true
+                    ? [] : ["\(path): \(value) is none of \(choices)"]
             }
             switch schema["type"] as? String {
             case "string": return value is String ? [] : ["\(path): no text"]
@@ -40,12 +41,15 @@ import Testing
                 }
                 return list.enumerated().flatMap { problems($0.element, item, "\(path)[\($0.offset)]") }
             case "object":
-                guard let object = value as? [String: Any], let known = schema["properties"] as? [String: [String: Any]]
+                guard let object = value as? [String: Any],
+                    let known = schema["properties"] as? [String: [String: Any]]
                 else { return ["\(path): no object"] }
                 let missing = (schema["required"] as? [String] ?? []).filter { object[$0] == nil }
                 return missing.map { "\(path).\($0): missing" }
                     + object.sorted { $0.key < $1.key }.flatMap { key, value in
-                        known[key].map { problems(value, $0, "\(path).\(key)") } ?? ["\(path).\(key): not documented"]
+                        known[key].map { problems(value, $0, "\(path).\(key)") } ?? [
+                            "\(path).\(key): not documented"
+                        ]
                     }
             case let other: return ["\(path): unknown type \(other ?? "none")"]
             }
@@ -64,7 +68,8 @@ import Testing
         files["README"] = "old\n"
         let shop = try Workshop(files)
         try shop.make()
-        let built = try check(try shop.build(Counter.diff(7), target: "counter", ["--json"]).outputText, outcome: "built")
+        let built = try check(
+            try shop.build(Counter.diff(7), target: "counter", ["--json"]).outputText, outcome: "built")
         let patch = try #require((built["patches"] as? [[String: Any]])?.first)
         let manifest = try #require(patch["manifest"] as? [String: Any])
         let function = try #require(
@@ -81,7 +86,9 @@ import Testing
         #expect((finding["remedy"] as? String)?.isEmpty == false)
     }
 
-    @Test func `the reviewer's page shows both sides, the diff, the proof and the provenance, and escapes names`() throws {
+    @Test func `the reviewer's page shows both sides, the diff, the proof and the provenance, and escapes names`()
+        throws
+    {
         let shop = try Workshop(Counter.files)
         try shop.make()
         let page = shop.path("page.html")
@@ -89,7 +96,8 @@ import Testing
         #expect(exitCode(built) == 0, "\(built.outputText)\(built.errorText)")
         let text = try String(contentsOfFile: page, encoding: .utf8)
         for part in [
-            "class=both", "<code>step</code>", "step.c", "same-build-id", "calls++;", "return x + 7", "in-toto", "SHA-256",
+            "class=old", "class=new", "<code>step</code>", "step.c", "same-build-id", "calls++;", "return x + 7",
+            "in-toto", "SHA-256",
         ] { #expect(text.contains(part), "\(part) is missing") }
         #expect(!text.contains("<script") && !text.contains("http-equiv"))
     }
@@ -97,7 +105,8 @@ import Testing
     @Test func `the same input gives the same bytes in two roots`() throws {
         let shop = try Workshop(Counter.files)
         try shop.make()
-        #expect(exitCode(try shop.build(Counter.diff(7), target: "counter", output: "one.tsp", ["--name", "fix"])) == 0)
+        #expect(
+            exitCode(try shop.build(Counter.diff(7), target: "counter", output: "one.tsp", ["--name", "fix"])) == 0)
         _ = try Command("/bin/cp", ["-r", shop.tree, shop.path("elsewhere")]).run()
         let second = try TsugiteCommand.run([
             "build", "-q", "--source", shop.path("elsewhere"), "--build-path", shop.tree, "--patch",
@@ -126,7 +135,9 @@ import Testing
         files["fetch"] = "import urllib.request\nurllib.request.urlopen('http://192.0.2.1:9/', timeout=2)\n"
         let shop = try Workshop(files)
         try shop.make()
-        try shop.write("tree/Makefile", "counter: main.o step.o token.o\n\tpython3 fetch\n\t$(CC) -o $@ main.o step.o token.o\n")
+        try shop.write(
+            "tree/Makefile",
+            "counter: main.o step.o token.o\n\tpython3 fetch\n\t$(CC) -o $@ main.o step.o token.o\n")
         let result = try shop.build(Counter.diff(7), target: "counter")
         #expect(exitCode(result) == 13)
         let text = result.outputText + result.errorText
@@ -138,7 +149,8 @@ import Testing
         let shop = try Workshop(Counter.files)
         try shop.make()
         try shop.write("small/none", "")
-        let mounted = try Command("/bin/mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", shop.path("small")]).run()
+        let mounted = try Command("/bin/mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", shop.path("small")])
+            .run()
         try #require(mounted.succeeded, "\(mounted.errorText)")
         defer { _ = try? Command("/bin/umount", ["-l", shop.path("small")]).run() }
         // Room for the copy of the tree, none for what is built.
@@ -155,7 +167,9 @@ import Testing
     @Test func `killed at any stage and started again, it comes to the same patch`() async throws {
         let shop = try Workshop(Counter.files)
         try shop.make()
-        #expect(exitCode(try shop.build(Counter.diff(7), target: "counter", output: "whole.tsp", ["--name", "fix"])) == 0)
+        #expect(
+            exitCode(try shop.build(Counter.diff(7), target: "counter", output: "whole.tsp", ["--name", "fix"]))
+                == 0)
         let whole = try Data(contentsOf: URL(fileURLWithPath: shop.path("whole.tsp")))
         _ = try Command("/bin/rm", ["-rf", shop.path("work")]).run()
         var delay = 20
@@ -171,7 +185,9 @@ import Testing
             try await Task.sleep(for: .milliseconds(delay))
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
-            if let bytes = try? Data(contentsOf: URL(fileURLWithPath: shop.path("fix.tsp"))) { #expect(bytes == whole) }
+            if let bytes = try? Data(contentsOf: URL(fileURLWithPath: shop.path("fix.tsp"))) {
+                #expect(bytes == whole)
+            }
             delay += delay / 2
         }
         let again = try shop.build(Counter.diff(7), target: "counter", ["--name", "fix"])
@@ -192,15 +208,18 @@ import Testing
 
     @Test func `a template is edited as the configure script would have written it`() throws {
         let shop = try Workshop([
-            "Makefile": "prog: main.c v.h\n\t$(CC) -g -O2 -o $@ main.c -Wl,--build-id\nv.h: v.h.in\n\tsed -e s/@V@/1/ -e 's/@LINES@/int a; \\nint b;/' v.h.in > v.h\n",
-            "main.c": "#include <stdio.h>\n#include \"v.h\"\nint main(void) { printf(\"%d\\n\", V + W); return 0; }\n",
+            "Makefile":
+                "prog: main.c v.h\n\t$(CC) -g -O2 -o $@ main.c -Wl,--build-id\nv.h: v.h.in\n\tsed -e s/@V@/1/ -e 's/@LINES@/int a; \\nint b;/' v.h.in > v.h\n",
+            "main.c":
+                "#include <stdio.h>\n#include \"v.h\"\nint main(void) { printf(\"%d\\n\", V + W); return 0; }\n",
             "v.h.in": "#define V @V@\n@LINES@\n#define W 2\n",
         ])
         try shop.make()
         let shipped = shop.path("shipped")
         try FileManager.default.moveItem(atPath: shop.tree + "/prog", toPath: shipped)
         try FileManager.default.removeItem(atPath: shop.tree + "/v.h")
-        let diff = "--- a/v.h.in\n+++ b/v.h.in\n@@ -1,3 +1,3 @@\n #define V @V@\n @LINES@\n-#define W 2\n+#define W 30\n"
+        let diff =
+            "--- a/v.h.in\n+++ b/v.h.in\n@@ -1,3 +1,3 @@\n #define V @V@\n @LINES@\n-#define W 2\n+#define W 30\n"
         let result = try shop.build(diff, target: shipped, ["--build-command", "make -B"])
         #expect(exitCode(result) == 0, "\(result.outputText)\(result.errorText)")
         #expect(result.outputText.contains("main"))

@@ -43,7 +43,8 @@ import Testing
         let new =
             [old[0], "#include <tsugite-patch.h>", old[1], old[2]] + hooks.split(separator: "\n").map(String.init)
             + ["int step(void) { return 20; }"]
-        return "--- a/step.c\n+++ b/step.c\n@@ -1,\(old.count) +1,\(new.count) @@\n" + old.map { "-" + $0 + "\n" }.joined()
+        return "--- a/step.c\n+++ b/step.c\n@@ -1,\(old.count) +1,\(new.count) @@\n"
+            + old.map { "-" + $0 + "\n" }.joined()
             + new.map { "+" + $0 + "\n" }.joined()
     }
 
@@ -162,7 +163,8 @@ import Testing
 
     @Test func `the header that fixes include is the one that is installed`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
-        let installed = try String(contentsOf: root.appendingPathComponent("include/tsugite-patch.h"), encoding: .utf8)
+        let installed = try String(
+            contentsOf: root.appendingPathComponent("include/tsugite-patch.h"), encoding: .utf8)
         let files = Self.files()
         let shop = try Workshop(files)
         try shop.make()
@@ -215,7 +217,9 @@ private final class Example {
     }
 
     func run(_ verb: String) -> Int? {
-        let result = try? TsugiteCommand.run([verb, directory.path + "/fix.tsp", "--pid", "\(process.processIdentifier)"])
+        let result = try? TsugiteCommand.run([
+            verb, directory.path + "/fix.tsp", "--pid", "\(process.processIdentifier)",
+        ])
         text = result.map { $0.outputText + $0.errorText } ?? ""
         return result.flatMap(exitCode)
     }
@@ -223,7 +227,7 @@ private final class Example {
     /// Waits for a new line that suits.
     func sees(_ suits: (String) -> Bool) async throws -> Bool {
         let seen = lines.count
-        for _ in 0..<400 {
+        for _ in 0..<1600 {
             if lines.dropFirst(seen).dropLast().contains(where: suits) { return true }
             try await Task.sleep(for: .milliseconds(25))
         }

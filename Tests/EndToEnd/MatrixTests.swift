@@ -109,7 +109,8 @@ import Testing
         Way(
             name: "ICF of lld", compiler: "clang", compile: "-O2 -ffunction-sections",
             link: "-fuse-ld=lld -Wl,--icf=all"),
-        Way(name: "all of Debian's", compile: "-g -O2 -fstack-protector-strong -Wformat -D_FORTIFY_SOURCE=2 -fPIE",
+        Way(
+            name: "all of Debian's", compile: "-g -O2 -fstack-protector-strong -Wformat -D_FORTIFY_SOURCE=2 -fPIE",
             link: "-pie -Wl,-z,relro -Wl,-z,now"),
     ]
 
@@ -230,7 +231,8 @@ import Testing
         var diff = ""
         for name in ["part.cpp", "shape.h"] {
             let words = ["-u", "--label", "a/\(name)", "--label", "b/\(name)"]
-            diff += try Command("/usr/bin/diff", words + [shop.tree + "/" + name, shop.path("b/\(name)")]).run().outputText
+            diff += try Command("/usr/bin/diff", words + [shop.tree + "/" + name, shop.path("b/\(name)")]).run()
+                .outputText
         }
         let built = try shop.build(diff, target: "program")
         try #require(exitCode(built) == 0, "\(built.outputText)\(built.errorText)")
@@ -247,13 +249,16 @@ import Testing
     }
 
     @Test func `static locals keep their values, and threads are cancelled through new frames`() async throws {
-        try await run(Self.part.replacing("some->area() + twice(x)", with: "some->area() + twice(x) + 100"), shows: "old115 cancelled 8")
+        try await run(
+            Self.part.replacing("some->area() + twice(x)", with: "some->area() + twice(x) + 100"),
+            shows: "old115 cancelled 8")
     }
 
     @Test func `a new class brings its vtable and type along`() async throws {
         let new = Self.part.replacing(
             "std::string part(int x)\n",
-            with: "struct cube : square { cube(int s) : square(s) {} int area() const override { return side * side * 6; } };\n"
+            with:
+                "struct cube : square { cube(int s) : square(s) {} int area() const override { return side * side * 6; } };\n"
                 + "std::string part(int x)\n"
         ).replacing("square one(x);", with: "cube one(x);")
             .replacing("return word", with: "if (!dynamic_cast<cube *>(some)) return \"?\";\n    return word")
@@ -271,17 +276,19 @@ import Testing
         let new = Self.part.replacing(
             "square one(x);",
             with: """
-            struct odd : std::runtime_error { odd() : std::runtime_error("odd") {} };
-                try { if (x == 3) throw odd(); } catch (const std::exception &e) { return std::string(e.what()); }
-                square one(x);
-            """)
+                struct odd : std::runtime_error { odd() : std::runtime_error("odd") {} };
+                    try { if (x == 3) throw odd(); } catch (const std::exception &e) { return std::string(e.what()); }
+                    square one(x);
+                """)
         try await run(new, shows: "odd cancelled 8")
     }
 
     @Test func `backtraces go on below new frames`() async throws {
         let new = Self.part.replacing(
             "square one(x);",
-            with: "void *frames[32]; int depth = backtrace(frames, 32);\n    if (x == 3) return depth > 3 ? \"deep\" : \"shallow\";\n    square one(x);")
+            with:
+                "void *frames[32]; int depth = backtrace(frames, 32);\n    if (x == 3) return depth > 3 ? \"deep\" : \"shallow\";\n    square one(x);"
+        )
         try await run(new, shows: "deep cancelled 8")
     }
 }

@@ -118,7 +118,10 @@ struct Stabilisation {
         let edited = Set(files.map(\.path))
         var result: [StabilisedFile] = []
         for entry in try SourceTree(tree.copy).entries where entry.facts.isRegular && !edited.contains(entry.path) {
-            guard let template = templates.first(where: { BuildPath.name($0.path) == BuildPath.name(entry.path) + ".in" }),
+            guard
+                let template = templates.first(where: {
+                    BuildPath.name($0.path) == BuildPath.name(entry.path) + ".in"
+                }),
                 let pre = template.pre, let post = template.post, !FileFacts.exists(source + "/" + entry.path),
                 let bytes = try? FileSystem.read(tree.copy + "/" + entry.path)
             else { continue }

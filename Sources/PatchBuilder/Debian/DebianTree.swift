@@ -92,7 +92,8 @@ struct DebianUnpacker {
                 .debianSource, "the rest of \(source.name)'s patches can't be applied",
                 evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
         }
-        let also = dependent.isEmpty ? "" : "; left out because they build on it: \(dependent.joined(separator: ", "))"
+        let also =
+            dependent.isEmpty ? "" : "; left out because they build on it: \(dependent.joined(separator: ", "))"
         return "left out, the rest of the series applied: \(left.joined(separator: ", "))\(also)"
     }
 

@@ -70,9 +70,7 @@ package struct ReviewPage: Sendable {
                 "<h3><code>\(Self.escaped(change.name))</code> <small>\(Self.escaped(unit.name))</small></h3>")
             var cells = "<table class=code>"
             for row in Self.aligned(before, after) {
-                let mark =
-                    row.isSame
-                    ? "" : row.before == nil ? " class=new" : row.after == nil ? " class=old" : " class=both"
+                let mark = row.isSame ? "" : row.before == nil ? " class=new" : " class=old"
                 cells += "<tr\(mark)><td>\(Self.escaped(row.before ?? ""))<td>\(Self.escaped(row.after ?? ""))"
             }
             body.append(cells + "</table>")
@@ -87,7 +85,7 @@ package struct ReviewPage: Sendable {
         body{font:15px/1.45 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em}
         table{border-collapse:collapse;margin:.5em 0;width:100%}td,th{text-align:left;padding:.1em .6em;vertical-align:top}
         th{border-bottom:1px solid #999}table.code td{font:12px/1.4 ui-monospace,monospace;width:50%;white-space:pre-wrap}
-        .new td{background:#e6f4ea}.old td{background:#fce8e6}.both td{background:#fff4d6}pre{overflow:auto;font-size:12px}
+        .new td{background:#e6f4ea}.old td{background:#fce8e6}pre{overflow:auto;font-size:12px}
         .add{color:#137333}.del{color:#a50e0e}small{color:#666;font-weight:normal}
         </style>
         \(body.joined(separator: "\n"))

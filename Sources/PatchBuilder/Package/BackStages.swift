@@ -87,7 +87,9 @@ package struct BackStages: Sendable {
             for patch in patches where !patch.isEmpty {
                 var manifest = manifest([patch])
                 // Flavours of a program in several packages have one name; their build-ids differ.
-                let flavour = counts[patch.input.name, default: 1] > 1 ? "." + (manifest.targets.first?.buildID.prefix(8) ?? "") : ""
+                let flavour =
+                    counts[patch.input.name, default: 1] > 1
+                    ? "." + (manifest.targets.first?.buildID.prefix(8) ?? "") : ""
                 manifest.name = "\(name).\(patch.input.name)\(flavour)"
                 let outcome = try PatchAssembly.join(
                     identity(manifest.name), [patch], manifest: Self.json(manifest))

@@ -51,7 +51,9 @@ struct PatchClosure {
         }
         for (index, unit) in units.enumerated() {
             for entity in unit.post.entities
-            where entity.name.contains(HookMark.shadowRoot) && known.contains(piece(unit: index, entity: entity.index)) {
+            where entity.name.contains(HookMark.shadowRoot)
+                && known.contains(piece(unit: index, entity: entity.index))
+            {
                 hooks.append((.shadow, entity.name, index, entity.index))
             }
         }
@@ -59,7 +61,8 @@ struct PatchClosure {
 
     /// Hooks are reached from nothing else: tsugite-patch.h marks them by the names of their records.
     private mutating func includeHooks(of unit: PatchUnit, _ index: Int) {
-        for entity in unit.post.entities where entity.kind == .data && unit.oldAddress(ofPost: entity.index) == nil {
+        for entity in unit.post.entities where entity.kind == .data && unit.oldAddress(ofPost: entity.index) == nil
+        {
             guard let mark = HookMark(entity.name) else { continue }
             include(unit: index, entity: entity.index)
             hooks.append((mark.kind, mark.function, index, entity.index))

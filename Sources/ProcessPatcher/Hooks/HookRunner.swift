@@ -108,7 +108,8 @@ struct HookRunner {
     /// The table of shadow variables that an earlier patch has begun; 0 if there is none.
     func sharedTable() -> UInt64 {
         for hook in session.installed.flatMap(\.hooks) where hook.kind == .shadow {
-            if let place = hook.record.adding(HookRecord.table), let table = try? session.memory.remote.word(at: place),
+            if let place = hook.record.adding(HookRecord.table),
+                let table = try? session.memory.remote.word(at: place),
                 table != 0
             {
                 return table

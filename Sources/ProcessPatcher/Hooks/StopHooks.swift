@@ -78,7 +78,8 @@ struct StoppedCall {
         )
         var room = [UInt8](repeating: 0, count: SignalFrame.size(extendedState: state))
         SignalFrame(
-            registers: original.forReturn, mask: mask, extendedState: state, address: frame, restorer: gadget.restorer
+            registers: original.forReturn, mask: mask, extendedState: state, address: frame,
+            restorer: gadget.restorer
         ).write(into: &room, at: 0)
         guard let behind = gadget.call.adding(2)?.rawValue else { return nil }
         let word = (0..<8).map { UInt8(truncatingIfNeeded: behind >> UInt64(8 * $0)) }
