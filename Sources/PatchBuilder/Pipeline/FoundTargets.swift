@@ -84,7 +84,7 @@ extension BuildRequest {
                 .outputFolder, "\(output) is a folder", evidence: ["path": output],
                 remedy: "Name a file in it: -o \(output)/NAME.tsp")
         }
-        let probe = "\(existing?.isDirectory == true ? output : folder)/.tsugite-\(output.utf8.count)"
+        let probe = "\(existing?.isDirectory == true ? output : folder)/.tsugite-\(UInt64.random(in: 0 ... .max))"
         do throws(SystemError) {
             try FileSystem.replace(probe, with: [])
             try FileSystem.remove(probe)
