@@ -33,6 +33,17 @@ extension Session {
         return facts
     }
 
+    /// Both axes.
+    public func report(
+        _ catalogues: [String: Catalogue], disk: DiskVersions, facts: [AdvisoryFact]
+    ) throws(ClientError) -> TwoAxisReport {
+        var files: [String: Set<String>] = [:]
+        for package in Set(facts.flatMap { disk.binaries(of: $0.package) }) {
+            files[package] = DiskVersions.files(of: package, store.paths.root)
+        }
+        return .make(try planner(catalogues), disk: disk, facts: facts, files: files, at: .now())
+    }
+
     /// Whether a process of that number is one of this command's.
     private static func isOurs(_ process: Int32) -> Bool {
         var reader = ProcReader()
