@@ -11,6 +11,9 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+CUTS ?= 100
+# Where the bootable system is made and kept.
+MACHINE ?= $(CURDIR)/.build/machine
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -47,6 +50,11 @@ uninstall: ## remove what install copied
 dist: build ## pack the stripped command and its documents into dist/
 	scripts/dist $(TSUGITE) $(TSUGITE_CHANNEL)
 
+.PHONY: deb
+deb: ## make the Debian packages, dist/*.deb
+	@$(MAKE) -s build
+	scripts/deb $(TSUGITE)
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf .build .build-* dist Benchmarks/*/.build Benchmarks/results
@@ -73,6 +81,19 @@ fmt: ## lay out all Swift files
 docs: ## make docs/findings.md from the table of codes
 	scripts/findings-doc
 
+.PHONY: test-deb
+test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
+	@scripts/setup build machine
+	@$(MAKE) -s deb
+	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
+
+.PHONY: power-cut
+power-cut: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
+	@scripts/setup build machine
+	@$(MAKE) -s build
+	Tests/Machine/image $(TSUGITE) $(MACHINE)
+	Tests/Machine/power-cut $(MACHINE) $(CUTS)
+
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
 	scripts/check-readme $(TSUGITE)
@@ -84,6 +105,12 @@ demo: ## fix a real hole in a real nginx, under load, without a restart
 	@scripts/setup build demo
 	@$(MAKE) -s build
 	@Examples/demo/demo $(TSUGITE)
+
+.PHONY: demo-doctor
+demo-doctor: ## bring about the five classic reasons why nothing changed, and ask doctor
+	@scripts/setup build demo
+	@$(MAKE) -s build
+	@Examples/doctor/demo $(TSUGITE)
 
 .PHONY: bench
 bench: ## measure pause, wall time, memory and throughput against their limits
