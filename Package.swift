@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// A room of the house: one target with one job. Arrows go down only; see ARCHITECTURE.md.
+/// A room of the house: one target with one job.
+///
+/// Arrows go down only; see ARCHITECTURE.md.
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -36,10 +38,16 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDwarf", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
         room("Findings", []),
         room("Linux", ["CLinux", "Findings"]),
         room("ELF", ["Linux", "Findings"]),
+        .target(
+            name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
+            // Archives, so that the command starts without looking for two more libraries.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
@@ -50,9 +58,9 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "LivePatch"]),
+        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux"]),
-        tests("ELFTests", ["ELF"]),
+        tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),

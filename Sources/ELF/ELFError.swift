@@ -16,11 +16,13 @@ public struct ELFError: DiagnosableError, Equatable, Sendable {
         case unterminatedString
         /// A compressed section that can't be expanded.
         case compression
+        /// Memory that a process doesn't have, or that we may not read.
+        case unreadable
     }
 
     /// What is wrong.
     public let kind: Kind
-    /// Offset from the start of the file, in bytes.
+    /// Offset from the start of the file, in bytes; for what is found by address, the address.
     public let offset: UInt64
     /// Which structure, in words.
     public let what: String

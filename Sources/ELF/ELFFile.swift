@@ -20,6 +20,8 @@ public struct ELFFile: Sendable {
     public let sections: [Section]
     /// All program headers.
     public let segments: [Segment]
+    /// For each section that has relocations, the sections that hold them.
+    let relocationTables: [Int: [Int]]
 
     /// Reads the header and the tables of a file.
     public init(_ bytes: ByteView) throws(ELFError) {
@@ -31,6 +33,11 @@ public struct ELFFile: Sendable {
         flags = header.flags
         sections = try Section.table(bytes, header)
         segments = try Segment.table(bytes, header)
+        var tables: [Int: [Int]] = [:]
+        for section in sections where section.type == .rela {
+            tables[section.info, default: []].append(section.index)
+        }
+        relocationTables = tables
     }
 
     /// Reads from storage; see ``ByteStorage`` for mapping or reading a file.
@@ -79,8 +86,9 @@ struct FileHeader {
     let sectionTable: (offset: UInt64, entrySize: Int, count: Int)
     let namesIndex: Int
 
-    /// Reads and checks `Elf64_Ehdr`; follows the extended numbering in section 0 (gABI, `e_shnum`).
-    init(_ bytes: ByteView) throws(ELFError) {
+    /// Reads and checks `Elf64_Ehdr`; follows the extended numbering in section 0 (gABI, `e_shnum`), unless the
+    /// section table isn't there because the header was found in memory.
+    init(_ bytes: ByteView, followsExtended: Bool = true) throws(ELFError) {
         guard bytes.count >= 4, try bytes.load(0, as: UInt32.self) == 0x464c_457f else {
             throw ELFError(.notELF, at: 0, "magic number")
         }
@@ -99,7 +107,7 @@ struct FileHeader {
         var segmentCount = Int(try bytes.load(56, as: UInt16.self))
         var sectionCount = Int(try bytes.load(60, as: UInt16.self))
         var names = Int(try bytes.load(62, as: UInt16.self))
-        if sectionOffset != 0, sectionCount == 0 || names == 0xffff || segmentCount == 0xffff {
+        if followsExtended, sectionOffset != 0, sectionCount == 0 || names == 0xffff || segmentCount == 0xffff {
             let first = try bytes.slice(sectionOffset, 64, "section header 0")
             if sectionCount == 0 { sectionCount = Int(clamping: try first.load(32, as: UInt64.self)) }
             if names == 0xffff { names = Int(try first.load(40, as: UInt32.self)) }

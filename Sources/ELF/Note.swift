@@ -19,7 +19,9 @@ public struct Note: Sendable, Equatable {
             )
             let descriptorAt = aligned(at + 12 + nameSize)
             let name = try bytes.slice(UInt64(at + 12), UInt64(nameSize), "note's name")
-            let descriptor = try bytes.slice(UInt64(descriptorAt), UInt64(size), "note's descriptor")
+            // The last note's padding may be left out, so an empty descriptor may start beyond the end.
+            let descriptor = try bytes.slice(
+                size == 0 ? 0 : UInt64(descriptorAt), UInt64(size), "note's descriptor")
             notes.append(
                 Note(
                     owner: String(decoding: name.bytes.prefix { $0 != 0 }, as: UTF8.self),
@@ -62,21 +64,29 @@ extension BuildID: CustomStringConvertible {
 }
 
 extension ELFFile {
-    /// The build-id, from the note segments (or note sections of an object without segments); `nil` if none.
-    public func buildID() throws(ELFError) -> BuildID? {
-        for segment in segments where segment.type == .note {
-            let bytes = try bytes.slice(segment.offset, segment.fileSize, "note segment")
-            if let id = try Self.buildID(bytes, segment.alignment) { return id }
+    /// All notes: those of the segments, or, in an object or a file of debugging information whose segments
+    /// lead nowhere, those of the sections.
+    public func notes() throws(ELFError) -> [Note] {
+        do throws(ELFError) {
+            let notes = try segmentNotes()
+            if !notes.isEmpty { return notes }
+        } catch {
+            guard sections.contains(where: { $0.type == .note }) else { throw error }
         }
-        guard segments.isEmpty else { return nil }
+        var notes: [Note] = []
         for section in sections where section.type == .note {
-            if let id = try Self.buildID(try rawContents(of: section), section.alignment) { return id }
+            notes += try Note.list(try rawContents(of: section), alignment: section.alignment)
         }
-        return nil
+        return notes
     }
 
-    private static func buildID(_ bytes: ByteView, _ alignment: UInt64) throws(ELFError) -> BuildID? {
-        try Note.list(bytes, alignment: alignment).first { $0.owner == "GNU" && $0.type == 3 }
-            .map { BuildID($0.descriptor) }
+    /// The build-id that the linker noted; `nil` if none.
+    public func buildID() throws(ELFError) -> BuildID? { try notes().buildID }
+}
+
+extension [Note] {
+    /// The descriptor of the `NT_GNU_BUILD_ID` note.
+    public var buildID: BuildID? {
+        first { $0.owner == "GNU" && $0.type == 3 }.map { BuildID($0.descriptor) }
     }
 }

@@ -30,9 +30,7 @@ extension ELFFile {
     /// The relocations that apply to a section of a relocatable object.
     public func relocations(of section: Section) throws(ELFError) -> [Relocation] {
         var all: [Relocation] = []
-        for table in sections where table.type == .rela && table.info == section.index {
-            all += try relocations(in: table)
-        }
+        for table in relocationTables[section.index] ?? [] { all += try relocations(in: sections[table]) }
         return all
     }
 

@@ -35,18 +35,18 @@ public struct Section: Sendable, Equatable {
             let at = header.namesIndex * size
             names = try bytes.slice(try table.load(at + 24), try table.load(at + 32), "section names")
         }
+        var reader = NameTable(names, entries: header.sectionTable.count)
         var sections: [Section] = []
         sections.reserveCapacity(header.sectionTable.count)
         for index in 0..<header.sectionTable.count {
-            sections.append(try Section(table, at: index * size, index: index, names: names))
+            sections.append(try Section(table, at: index * size, index: index, &reader))
         }
         return sections
     }
 
-    private init(_ table: ByteView, at: Int, index: Int, names: ByteView) throws(ELFError) {
-        let nameOffset = Int(try table.load(at, as: UInt32.self))
+    private init(_ table: ByteView, at: Int, index: Int, _ names: inout NameTable) throws(ELFError) {
         self.index = index
-        name = nameOffset == 0 || names.count == 0 ? "" : try names.cString(nameOffset, "name of section \(index)")
+        name = try names.name(at: try table.load(at), "section", index)
         type = SectionType(rawValue: try table.load(at + 4))
         flags = SectionFlags(rawValue: try table.load(at + 8))
         address = try table.load(at + 16)
@@ -77,10 +77,15 @@ public struct Segment: Sendable, Equatable {
     public let alignment: UInt64
 
     static func table(_ bytes: ByteView, _ header: FileHeader) throws(ELFError) -> [Segment] {
-        let table = try bytes.table(header.segmentTable, minimum: 56, "program headers")
+        let at = header.segmentTable
+        let table = try bytes.table(at, minimum: 56, "program headers")
+        return try self.table(table, entrySize: at.entrySize, count: at.count)
+    }
+
+    static func table(_ table: ByteView, entrySize: Int, count: Int) throws(ELFError) -> [Segment] {
         var segments: [Segment] = []
-        for index in 0..<header.segmentTable.count {
-            let at = index * header.segmentTable.entrySize
+        for index in 0..<count {
+            let at = index * entrySize
             segments.append(
                 Segment(
                     type: SegmentType(rawValue: try table.load(at)),

@@ -54,40 +54,43 @@ extension ELFFile {
             throw ELFError(.inconsistent, at: section.offset, "symbol size \(entrySize)")
         }
         let table = try rawContents(of: section)
-        let names = try rawContents(of: try self.section(section.link))
         let extended = try sections.first { $0.type == .symtabShndx && $0.link == section.index }
             .map { (found) throws(ELFError) in try rawContents(of: found) }
         let count = table.count / Int(entrySize)
+        var names = NameTable(try rawContents(of: try self.section(section.link)), entries: count)
         var symbols: [Symbol] = []
         symbols.reserveCapacity(count)
         for index in 0..<count {
-            symbols.append(
-                try Symbol(table, at: index * Int(entrySize), index: index, names: names, extended: extended))
+            let at = index * Int(entrySize)
+            let name = try names.name(at: try table.load(at), "symbol", index)
+            symbols.append(try Symbol(table, at: at, index: index, name: name, extended: extended))
         }
         return symbols
     }
 }
 
 extension Symbol {
-    fileprivate init(_ table: ByteView, at: Int, index: Int, names: ByteView, extended: ByteView?) throws(ELFError)
-    {
-        let nameOffset = Int(try table.load(at, as: UInt32.self))
+    /// Reads `Elf64_Sym` without its name; `extended` holds the section indices that don't fit into it.
+    init(_ table: ByteView, at: Int, index: Int, name: String, extended: ByteView?) throws(ELFError) {
         let info: UInt8 = try table.load(at + 4)
         self.index = index
-        name = nameOffset == 0 ? "" : try names.cString(nameOffset, "name of symbol \(index)")
+        self.name = name
         value = try table.load(at + 8)
         size = try table.load(at + 16)
         type = SymbolType(rawValue: info & 0xf)
         binding = SymbolBinding(rawValue: info >> 4)
         visibility = SymbolVisibility(rawValue: try table.load(at + 5, as: UInt8.self) & 3)
-        place =
-            switch try table.load(at + 6, as: UInt16.self) {
-            case 0: .undefined
-            case 0xfff1: .absolute
-            case 0xfff2: .common
-            case 0xffff: .section(Int(try extended?.load(index * 4, as: UInt32.self) ?? 0))
-            case let number where number >= 0xff00: .reserved(number)
-            case let number: .section(Int(number))
+        switch try table.load(at + 6, as: UInt16.self) {
+        case 0: place = .undefined
+        case 0xfff1: place = .absolute
+        case 0xfff2: place = .common
+        case 0xffff:
+            guard let extended else {
+                throw ELFError(.inconsistent, at: UInt64(table.start + at), "extended section of symbol \(index)")
             }
+            place = .section(Int(try extended.load(index * 4, as: UInt32.self)))
+        case let number where number >= 0xff00: place = .reserved(number)
+        case let number: place = .section(Int(number))
+        }
     }
 }

@@ -1,0 +1,91 @@
+# Verbs of the house. `make help` lists them; each one installs what it needs first (scripts/setup).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Debian's own compilers come first: a Swift tool chain on PATH brings another clang along.
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
+# Asked once, when a recipe first needs it.
+SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
+
+PREFIX ?= /usr/local
+CYCLES ?= 100000
+KILLS ?= 10000
+RELEASE = -c release --static-swift-stdlib
+TSUGITE := $(CURDIR)/.build/release/tsugite
+SWIFT_FILES = Package.swift Sources Tests $(wildcard Benchmarks/Comparing)
+
+## Building
+
+.PHONY: setup
+setup: ## install every Debian package that any verb needs
+	@scripts/setup
+
+.PHONY: build
+build: ## build the release command, .build/release/tsugite
+	@scripts/setup build
+	$(SWIFT) build $(RELEASE) --product tsugite
+
+.PHONY: install
+install: build ## copy the command to $(PREFIX)/bin (DESTDIR is honoured)
+	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
+
+.PHONY: uninstall
+uninstall: ## remove what install copied
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+
+.PHONY: dist
+dist: build ## pack the stripped command and its documents into dist/
+	scripts/dist $(TSUGITE)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf .build .build-* dist Benchmarks/*/.build Benchmarks/results
+	$(MAKE) -s -C Examples/hello clean
+
+## Checking
+
+.PHONY: test
+test: ## run every test, whole-system tests included (root sees more of them)
+	@scripts/setup build test
+	$(SWIFT) test
+
+.PHONY: lint
+lint: ## check the layout with the configuration that fmt uses
+	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
+
+.PHONY: fmt
+fmt: ## lay out all Swift files
+	$(SWIFT) format format --in-place --parallel --recursive $(SWIFT_FILES)
+
+.PHONY: check-readme
+check-readme: build ## run the commands that README.md shows
+	scripts/check-readme $(TSUGITE)
+
+## Showing and measuring
+
+.PHONY: demo
+demo: ## fix a real hole in a real nginx, under load, without a restart
+	@scripts/setup build demo
+	@$(MAKE) -s build
+	@Examples/demo/demo $(TSUGITE)
+
+.PHONY: bench
+bench: ## measure pause, wall time, memory and throughput against their limits
+	@scripts/setup build bench
+	@$(MAKE) -s build
+	@Benchmarks/bench $(TSUGITE)
+
+.PHONY: soak
+soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)
+	@scripts/setup build test soak
+	TSUGITE_SOAK_CYCLES=$(CYCLES) $(SWIFT) test --filter Soak
+
+.PHONY: kill
+kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another number)
+	@scripts/setup build test
+	TSUGITE_KILLS=$(KILLS) $(SWIFT) test --filter Kill
+
+.PHONY: help
+help: ## list the verbs
+	@awk -f scripts/help.awk $(firstword $(MAKEFILE_LIST))
