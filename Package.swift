@@ -40,6 +40,8 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CLz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CDwarf", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
         room("Findings", []),
         room("Linux", ["CLinux", "Findings"]),
@@ -49,7 +51,18 @@ let package = Package(
             // Archives, so that the command starts without looking for two more libraries.
             linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
         room("LivePatch", ["ELF", "Findings", crypto]),
-        room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
+        .target(
+            name: "KernelImage", dependencies: ["ELF", "Linux", "Findings", "CZlib", "CZstd", "CLzma", "CLz4"],
+            swiftSettings: strict,
+            // Archives, for the same reason.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a", "-Xlinker", "-l:liblzma.a",
+                    "-Xlinker", "-l:liblz4.a",
+                ])
+            ]),
+        room("PatchBuilder", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings", crypto]),
+        room("KernelPatcher", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
         room("ProcessPatcher", ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"]),
         .executableTarget(
             name: "tsugite",
@@ -64,6 +77,8 @@ let package = Package(
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
+        tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
+        tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "Linux", "Findings"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]

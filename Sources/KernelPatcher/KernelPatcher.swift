@@ -1,0 +1,1 @@
+// KernelPatcher: see ARCHITECTURE.md.
