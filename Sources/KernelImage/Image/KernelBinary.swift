@@ -2,7 +2,9 @@ public import ELF
 import Linux
 
 /// An uncompressed kernel (`vmlinux`), as it was linked: its sections, its bytes by address and its symbols.
-public struct KernelBinary: Sendable {
+public struct KernelBinary: KernelObject {
+    /// `vmlinux`, the name by which live patches know the kernel proper.
+    public var name: String { "vmlinux" }
     /// The file.
     public let file: ELFFile
     /// All symbols, in address order.
@@ -62,27 +64,20 @@ public struct KernelBinary: Sendable {
             bytes: try reading { () throws(ELFError) in try file.rawContents(of: section) })
     }
 
-    /// The bytes between two symbols, such as `__start___jump_table` and `__stop___jump_table`.
-    public func range(from start: String, to stop: String) throws(KernelImageError) -> KernelRange? {
-        guard let first = symbols.address(of: start), let end = symbols.address(of: stop), first <= end else {
-            return nil
-        }
-        return KernelRange(address: first, bytes: try contents(at: first, count: end - first))
-    }
-
     /// The bytes of the file that are loaded at an address.
     /// - Throws: if the file has no bytes for all of it.
     public func contents(at address: UInt64, count: UInt64) throws(KernelImageError) -> ByteView {
         try reading { () throws(ELFError) in try file.contents(atAddress: address, count: count) }
     }
-}
 
-/// Some bytes of a kernel and where they are.
-public struct KernelRange: Sendable {
-    /// Virtual address of the first byte.
-    public let address: UInt64
-    /// The bytes.
-    public let bytes: ByteView
+    /// Nothing is outside of the kernel proper.
+    public func importedAddress(of name: String) -> UInt64? { nil }
+
+    /// The type information inside.
+    public func types() throws(KernelImageError) -> BTF {
+        guard let section = try section(".BTF") else { throw KernelImageError(.missing(".BTF")) }
+        return try BTF(section.bytes)
+    }
 }
 
 extension String {

@@ -43,6 +43,7 @@ public struct BTF: Sendable {
         /// An array's number of elements, and its elements' type.
         public let array: (element: UInt32, count: UInt32)?
 
+        /// Whether all parts that the kind uses are equal.
         public static func == (left: TypeRecord, right: TypeRecord) -> Bool {
             left.id == right.id && left.name == right.name && left.kind == right.kind
                 && left.sizeOrType == right.sizeOrType && left.members == right.members
