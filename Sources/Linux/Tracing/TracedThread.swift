@@ -20,22 +20,7 @@ public struct TracedThread: ~Copyable {
         return TracedThread(id: id)
     }
 
-    deinit { Self.release(id) }
-
-    /// Lets go of a thread in whatever state it is.
-    ///
-    /// Signals that arrive at the last moment are delivered.
-    private static func release(_ id: ThreadID) {
-        if !Tracing.detach(id).failed { return }
-        // Not stopped, or gone. A stop that comes for another reason serves as well as the one asked for.
-        if Tracing.interrupt(id).failed { return }
-        guard case let answer = Tracing.wait(id), answer.thread != nil else { return }
-        if case .signalStop(let signal) = answer.status {
-            _ = Tracing.detach(id, delivering: signal)
-        } else {
-            _ = Tracing.detach(id)
-        }
-    }
+    deinit { Tracing.release(id) }
 
     /// Asks the thread to stop; ``wait()`` tells when it did.
     public borrowing func interrupt() throws(SystemError) {
@@ -97,7 +82,7 @@ public struct TracedThread: ~Copyable {
         let id = id
         discard self
         let result = Tracing.detach(id, delivering: signal)
-        if result.failed { Self.release(id) }
+        if result.failed { Tracing.release(id) }
         try result.check("ptrace(PTRACE_DETACH)", "thread \(id)")
     }
 

@@ -111,6 +111,23 @@ public enum Tracing {
         wait(-1, LINUX_WALL | LINUX_WNOTHREAD | (block ? 0 : LINUX_WNOHANG))
     }
 
+    /// Lets go of a seized thread in whatever state it is.
+    ///
+    /// The kernel detaches only stopped threads, so a running one is interrupted and waited for first. A signal
+    /// that is about to be delivered at that moment is delivered.
+    public static func release(_ thread: ThreadID) {
+        if !detach(thread).failed { return }
+        // Not stopped, or gone. A stop that comes for another reason serves as well as the one asked for.
+        if interrupt(thread).failed { return }
+        let answer = wait(thread)
+        guard answer.thread != nil, answer.status.isStopped else { return }
+        if case .signalStop(let signal) = answer.status {
+            _ = detach(thread, delivering: signal)
+        } else {
+            _ = detach(thread)
+        }
+    }
+
     @inline(__always)
     static func request(
         _ request: Int, _ thread: ThreadID, _ address: UInt64, _ data: UInt64

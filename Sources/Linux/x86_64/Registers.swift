@@ -43,10 +43,10 @@
             set { raw.orig_rax = UInt64(bitPattern: newValue) }
         }
 
-        /// What the last system call answered: a value, `-errno`, or one of the kernel's own restart codes
-        /// (-512 ... -516) if the thread was stopped inside one (rax).
+        /// What the last system call answered (rax).
         ///
-        ///
+        /// A value, `-errno`, or one of the kernel's own restart codes (-512, -513, -514, -516) if the thread was
+        /// stopped inside one.
         public var systemCallAnswer: Int64 {
             get { Int64(bitPattern: raw.rax) }
             set { raw.rax = UInt64(bitPattern: newValue) }

@@ -31,7 +31,9 @@ package struct CompileCommand: Sendable, Codable, Equatable, Identifiable {
     package var family: CompilerFamily
     /// The compiler driver's executable, symbolic links followed.
     package var compiler: String
-    /// The driver's arguments as run, `argv[0]` first, response files expanded.
+    /// The driver's arguments as run, response files expanded.
+    ///
+    /// `argv[0]` is a path that leads to `compiler` under the name by which it was called, and can be run.
     package var arguments: [String]
     /// Working directory.
     package var directory: String

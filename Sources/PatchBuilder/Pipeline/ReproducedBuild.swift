@@ -40,12 +40,18 @@ package struct ToolIdentity: Sendable, Codable, Equatable {
     package var digest: String
     /// First line of `--version`.
     package var version: String
+    /// Size in bytes, and time of change in nanoseconds since 1970: while they stay, the digest does.
+    package var size: UInt64
+    /// See ``size``.
+    package var modified: UInt64
 
     /// Makes an identity.
-    package init(path: String, digest: String, version: String) {
+    package init(path: String, digest: String, version: String, size: UInt64, modified: UInt64) {
         self.path = path
         self.digest = digest
         self.version = version
+        self.size = size
+        self.modified = modified
     }
 }
 

@@ -1,0 +1,36 @@
+import Linux
+
+/// The command that builds a tree when the author names none: told from the files in the top folder.
+enum BuildCommand {
+    /// A shell command; nil if no build system is recognised.
+    static func guess(root: String, jobs: Int) -> String? {
+        func has(_ name: String) -> Bool { FileFacts.exists(root + "/" + name) }
+        let make = "make -j\(jobs)"
+        if ["GNUmakefile", "makefile", "Makefile"].contains(where: has) { return make }
+        if has("configure") { return "./configure && \(make)" }
+        if has("meson.build") { return "meson setup build-tsugite && ninja -C build-tsugite -j\(jobs)" }
+        if has("CMakeLists.txt") {
+            return "cmake -S . -B build-tsugite && cmake --build build-tsugite -j \(jobs)"
+        }
+        if has("autogen.sh") { return "./autogen.sh && ./configure && \(make)" }
+        if has("configure.ac") { return "autoreconf -fi && ./configure && \(make)" }
+        return nil
+    }
+
+    /// The environment of a build: ours, without what would hide compiles from the capture.
+    static func environment() -> [String] {
+        let dropped = ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS", "CCACHE_DISABLE", "PWD", "OLDPWD"]
+        return Environment.current.filter { pair in !dropped.contains { pair.hasPrefix($0 + "=") } }
+            // A cache that hands out finished objects would compile nothing; the real compiler must run.
+            + ["CCACHE_DISABLE=1", "SCCACHE_RECACHE=1", "DISTCC_FALLBACK=1", "DISTCC_HOSTS=localhost"]
+    }
+
+    /// Variables that change what is built; part of the cache's key.
+    static func keyVariables() -> [String] {
+        let names = ["CC", "CXX", "CPP", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PATH"]
+        return names.compactMap { name in Environment.value(of: name).map { "\(name)=\($0)" } }
+            + CompilerEnvironment.kept(Environment.current).filter {
+                !$0.hasPrefix("PATH=") && !$0.hasPrefix("PWD=")
+            }
+    }
+}
