@@ -72,7 +72,7 @@ let package = Package(
             swiftSettings: strict),
 
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),

@@ -53,91 +53,147 @@ extension FindingCode {
     public static let workFolder = FindingCode(rawValue: "BLD-WORK")
     /// The work folder's file system is full; evidence: path.
     public static let noSpace = FindingCode(rawValue: "BLD-SPACE")
+    /// A function of the rebuilt target isn't the shipped one; evidence: function, offset, bytes, cause.
+    public static let proofFunction = FindingCode(rawValue: "BLD-PROOF-FUNCTION")
+    /// Something that the new code refers to wasn't found in the shipped target.
+    public static let proofReference = FindingCode(rawValue: "BLD-PROOF-REFERENCE")
+    /// The shipped target wasn't made from this tree; evidence: share of equal functions.
+    public static let proofTree = FindingCode(rawValue: "BLD-PROOF-TREE")
+    /// A function compiled for comparing isn't what the build linked.
+    public static let proofCompile = FindingCode(rawValue: "BLD-PROOF-COMPILE")
+    /// A symbol that the new code needs can't be reached.
+    public static let symbolUnresolved = FindingCode(rawValue: "BLD-SYMBOL")
+    /// Data changed in a way that can't reach running processes; evidence: variable, change.
+    public static let dataChanged = FindingCode(rawValue: "BLD-DATA")
+    /// New code holds a thread-local variable.
+    public static let threadLocalNew = FindingCode(rawValue: "BLD-TLS-NEW")
+    /// New code runs at start or exit.
+    public static let constructorNew = FindingCode(rawValue: "BLD-CONSTRUCTOR")
+    /// A static variable can't be told from another one.
+    public static let variableAmbiguous = FindingCode(rawValue: "BLD-VARIABLE")
+    /// A function has no room for the jump to its replacement.
+    public static let functionShort = FindingCode(rawValue: "BLD-SHORT")
+    /// Something jumps into the bytes that the jump to the replacement would take.
+    public static let functionEntered = FindingCode(rawValue: "BLD-ENTERED")
+    /// A construct of the object file that can't be loaded.
+    public static let objectUnsupported = FindingCode(rawValue: "BLD-OBJECT")
 
     /// All codes this version knows.
-    public static let table: [Entry] =
-        [
-            Entry(
-                code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
-                remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
-            Entry(
-                code: .systemCall, meaning: "The system refused a call that was needed.",
-                remedy: "Run as root, or see the evidence for the call and the reason it gave."),
-            Entry(
-                code: .fileUnreadable, meaning: "A file that is needed could not be opened or read.",
-                remedy: "Check the path and its permissions."),
-            Entry(
-                code: .patchMalformed, meaning: "A patch file is damaged, truncated, or not a live patch.",
-                remedy: "Fetch or build it again; tsugite inspect FILE checks it."),
-            Entry(
-                code: .patchVersion, meaning: "A patch file needs a newer tsugite.",
-                remedy: "Upgrade tsugite on this machine."),
-            Entry(
-                code: .patchArchitecture, meaning: "A patch file is for another processor architecture.",
-                remedy: "Build or fetch the patch for this machine's architecture."),
-            Entry(
-                code: .diffMalformed, meaning: "A file given as --patch is no unified diff, or is damaged.",
-                remedy: "Make it again with diff -u or git format-patch; the evidence names the line."),
-            Entry(
-                code: .diffConflict, meaning: "A diff doesn't apply to this source tree line for line.",
-                remedy: "Take the diff for this version, or rebase it; patch --dry-run shows the same place."),
-            Entry(
-                code: .diffApplied, meaning: "The source tree has the change of the diff already.",
-                remedy: "Give the tree of the version that is shipped and running, without the fix."),
-            Entry(
-                code: .diffPath,
-                meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",
-                remedy: "Don't use this diff before you know who made it; edit the path if it is honest."),
-            Entry(
-                code: .diffBinary, meaning: "A diff changes a binary file, which no live patch can carry.",
-                remedy: "Take the part that changes source text, for instance with filterdiff."),
-            Entry(
-                code: .assembly,
-                meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
-                remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
-            Entry(
-                code: .generatedSource,
-                meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",
-                remedy: "Give a diff of the generated sources (build both versions, diff -u the results)."),
-            Entry(
-                code: .buildSystemOnly,
-                meaning: "A diff changes build files but no source: it can't be told which code is meant.",
-                remedy: "Put the effect into the sources (for instance a #define), or restart with a new build."),
-            Entry(
-                code: .nothingToDo, meaning: "A diff changes no code of the targets: documents, tests, comments.",
-                remedy: "Nothing needs to be done for these targets."),
-            Entry(
-                code: .buildFailed, meaning: "The unpatched source tree doesn't build.",
-                remedy: "Run the build command in a copy of the tree by hand; --build-command sets another one."),
-            Entry(
-                code: .buildCommandUnknown, meaning: "No build files that tsugite knows lie in the top folder.",
-                remedy: "Give the command that builds the tree: --build-command 'make -j2'."),
-            Entry(
-                code: .bypassedCapture,
-                meaning:
-                    "A linked object was made by no compile that was seen, so it can't be known what is in it.",
-                remedy:
-                    "Clean the tree, turn compiler caches and daemons off, and let the build compile everything."),
-            Entry(
-                code: .linkTimeOptimised,
-                meaning: "A target's code is generated at link time, so no object tells what runs.",
-                remedy: "Build and ship the target without -flto; live patches for LTO builds are not supported."),
-            Entry(
-                code: .targetUnknown, meaning: "The build makes no file that corresponds to a given target.",
-                remedy: "Check --target and --source belong together; the evidence lists what the build makes."),
-            Entry(
-                code: .preFailed,
-                meaning: "A compile that worked during the build fails when it is run again alone.",
-                remedy: "See the compiler's output in the evidence; a build step may have removed a generated file."
-            ),
-            Entry(
-                code: .postFailed, meaning: "A source file doesn't compile after the diff.",
-                remedy: "Correct the diff; the evidence shows the compiler's output."),
-            Entry(
-                code: .workFolder, meaning: "The work folder can't be read or written.",
-                remedy: "Give another one with --work DIR."),
-            Entry(
-                code: .noSpace, meaning: "The file system of the work folder is full; nothing half-made was left.",
-                remedy: "Free space there, or give another folder with --work DIR, and run the command again."),
-        ] + kernelTable
+    public static let table: [Entry] = kernelTable + [
+        Entry(
+            code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofReference,
+            meaning: "Something that the new code refers to wasn't found in the shipped target.",
+            remedy: "Build with the compiler, flags and sources that made the shipped file."),
+        Entry(
+            code: .proofTree, meaning: "The shipped target wasn't made from this source tree.",
+            remedy: "Give the source tree of exactly the shipped version, with its distributor's patches applied."),
+        Entry(
+            code: .proofCompile, meaning: "A function compiled for comparing isn't what the build linked.",
+            remedy: "Please report the function; build it with other flags if that is possible."),
+        Entry(
+            code: .symbolUnresolved, meaning: "A symbol that the new code needs can't be reached.",
+            remedy: "Write the fix without that symbol, or give the target that defines it."),
+        Entry(
+            code: .dataChanged, meaning: "Data changed in a way that can't reach running processes.",
+            remedy: "Keep the variable as it is, and add a new one for what the fix needs."),
+        Entry(
+            code: .threadLocalNew, meaning: "The fix adds a thread-local variable; running threads have no room for it.",
+            remedy: "Use a variable that all threads share, or keep the value elsewhere."),
+        Entry(
+            code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
+            remedy: "Do the work when it is first needed."),
+        Entry(
+            code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
+            remedy: "Give the fix's static variables names of their own."),
+        Entry(
+            code: .functionShort, meaning: "A function has no room for the jump to its replacement.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .functionEntered, meaning: "Code elsewhere jumps into the first bytes of a function.",
+            remedy: "Change the callers of the function instead."),
+        Entry(
+            code: .objectUnsupported, meaning: "The compiler's output holds something that can't be loaded.",
+            remedy: "See the evidence; other compiler flags may avoid it."),
+        Entry(
+            code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
+            remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
+        Entry(
+            code: .systemCall, meaning: "The system refused a call that was needed.",
+            remedy: "Run as root, or see the evidence for the call and the reason it gave."),
+        Entry(
+            code: .fileUnreadable, meaning: "A file that is needed could not be opened or read.",
+            remedy: "Check the path and its permissions."),
+        Entry(
+            code: .patchMalformed, meaning: "A patch file is damaged, truncated, or not a live patch.",
+            remedy: "Fetch or build it again; tsugite inspect FILE checks it."),
+        Entry(
+            code: .patchVersion, meaning: "A patch file needs a newer tsugite.",
+            remedy: "Upgrade tsugite on this machine."),
+        Entry(
+            code: .patchArchitecture, meaning: "A patch file is for another processor architecture.",
+            remedy: "Build or fetch the patch for this machine's architecture."),
+        Entry(
+            code: .diffMalformed, meaning: "A file given as --patch is no unified diff, or is damaged.",
+            remedy: "Make it again with diff -u or git format-patch; the evidence names the line."),
+        Entry(
+            code: .diffConflict, meaning: "A diff doesn't apply to this source tree line for line.",
+            remedy: "Take the diff for this version, or rebase it; patch --dry-run shows the same place."),
+        Entry(
+            code: .diffApplied, meaning: "The source tree has the change of the diff already.",
+            remedy: "Give the tree of the version that is shipped and running, without the fix."),
+        Entry(
+            code: .diffPath,
+            meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",
+            remedy: "Don't use this diff before you know who made it; edit the path if it is honest."),
+        Entry(
+            code: .diffBinary, meaning: "A diff changes a binary file, which no live patch can carry.",
+            remedy: "Take the part that changes source text, for instance with filterdiff."),
+        Entry(
+            code: .assembly,
+            meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
+            remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
+        Entry(
+            code: .generatedSource,
+            meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",
+            remedy: "Give a diff of the generated sources (build both versions, diff -u the results)."),
+        Entry(
+            code: .buildSystemOnly,
+            meaning: "A diff changes build files but no source: it can't be told which code is meant.",
+            remedy: "Put the effect into the sources (for instance a #define), or restart with a new build."),
+        Entry(
+            code: .nothingToDo, meaning: "A diff changes no code of the targets: documents, tests, comments.",
+            remedy: "Nothing needs to be done for these targets."),
+        Entry(
+            code: .buildFailed, meaning: "The unpatched source tree doesn't build.",
+            remedy: "Run the build command in a copy of the tree by hand; --build-command sets another one."),
+        Entry(
+            code: .buildCommandUnknown, meaning: "No build files that tsugite knows lie in the top folder.",
+            remedy: "Give the command that builds the tree: --build-command 'make -j2'."),
+        Entry(
+            code: .bypassedCapture,
+            meaning: "A linked object was made by no compile that was seen, so it can't be known what is in it.",
+            remedy: "Clean the tree, turn compiler caches and daemons off, and let the build compile everything."),
+        Entry(
+            code: .linkTimeOptimised,
+            meaning: "A target's code is generated at link time, so no object tells what runs.",
+            remedy: "Build and ship the target without -flto; live patches for LTO builds are not supported."),
+        Entry(
+            code: .targetUnknown, meaning: "The build makes no file that corresponds to a given target.",
+            remedy: "Check --target and --source belong together; the evidence lists what the build makes."),
+        Entry(
+            code: .preFailed, meaning: "A compile that worked during the build fails when it is run again alone.",
+            remedy: "See the compiler's output in the evidence; a build step may have removed a generated file."),
+        Entry(
+            code: .postFailed, meaning: "A source file doesn't compile after the diff.",
+            remedy: "Correct the diff; the evidence shows the compiler's output."),
+        Entry(
+            code: .workFolder, meaning: "The work folder can't be read or written.",
+            remedy: "Give another one with --work DIR."),
+        Entry(
+            code: .noSpace, meaning: "The file system of the work folder is full; nothing half-made was left.",
+            remedy: "Free space there, or give another folder with --work DIR, and run the command again."),
+    ]
 }

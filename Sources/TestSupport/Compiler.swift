@@ -23,10 +23,15 @@ public final class Compiler: Sendable {
     public struct Failure: Error, CustomStringConvertible {
         /// The command line and what it printed.
         public let description: String
+
+        /// Makes a failure.
+        public init(description: String) { self.description = description }
     }
 
     /// Where outputs go.
     public let folder: String
+    /// Full path of the compiler itself.
+    public var program: String { driver.rawValue }
     private let driver: Driver
 
     /// Makes a fresh folder under the system's temporary one.
@@ -88,4 +93,9 @@ public final class Compiler: Sendable {
     public func bytes(_ source: String, _ flags: [String], name: String = "output") throws -> ByteStorage {
         try ByteStorage(reading: try compile(source, flags, name: name))
     }
+}
+
+extension Compiler {
+    /// Reads a file whole.
+    public func read(_ path: String) throws -> ByteStorage { try ByteStorage(reading: path) }
 }

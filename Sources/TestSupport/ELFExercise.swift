@@ -1,5 +1,5 @@
-public import ELF
 import CompressedSections
+public import ELF
 
 /// Reads everything that the ELF room can read from some bytes, each part whether or not the others failed.
 ///
@@ -23,15 +23,16 @@ public struct ELFExercise: Sendable {
         attempt { () throws(ELFError) in try file.compilers() }
         attempt { () throws(ELFError) in try file.unwindTablesOrSection() }
         attempt { () throws(ELFError) in try file.pltEntries() }
+        guard file.segments.contains(where: { $0.type == .load }) else { return }
         if let memory = attempt({ () throws(ELFError) in try Self.memory(of: file) }) { program(memory) }
     }
 
     /// The image that a loader would make, at a bias; sizes are limited because files only claim them.
-    static func memory(of file: ELFFile) throws(ELFError) -> MemoryImage<PagedBytes> {
+    public static func memory(of file: ELFFile) throws(ELFError) -> MemoryImage<PagedBytes> {
         let bias: UInt64 = file.type == .shared ? 0x7f00_0000_0000 : 0
         let header = file.segments.first { $0.type == .load }
         let source = PagedBytes(pageSize: 16, limit: 1 << 20) { (address, count) throws(ELFError) in
-            try file.paddedContents(atAddress: address &- bias, count: count)
+            file.paddedContents(atAddress: address &- bias, count: count)
         }
         return try MemoryImage(headerAt: (header?.address ?? 0) &- (header?.offset ?? 0) &+ bias, source)
     }
@@ -74,12 +75,25 @@ public struct ELFExercise: Sendable {
 }
 
 extension ELFFile {
-    /// Bytes at an address as a process would see them: zero where a segment has more memory than file.
-    func paddedContents(atAddress address: UInt64, count: Int) throws(ELFError) -> [UInt8] {
-        var all: [UInt8] = []
-        for offset in 0..<UInt64(count) {
-            all.append((try? contents(atAddress: address &+ offset, count: 1).load(0)) ?? 0)
+    /// Bytes at an address as a process would see them: zero wherever the file has none.
+    public func paddedContents(atAddress address: UInt64, count: Int) -> [UInt8] {
+        var all = [UInt8](repeating: 0, count: count)
+        for segment in segments where segment.type == .load && segment.offset <= UInt64(bytes.count) {
+            let size = min(segment.fileSize, UInt64(bytes.count) - segment.offset)
+            let first = max(address, segment.address)
+            let end = min(address.addingClamped(UInt64(count)), segment.address.addingClamped(size))
+            guard first < end,
+                let piece = try? bytes.slice(segment.offset + (first - segment.address), end - first, "piece")
+            else { continue }
+            all.replaceSubrange(Int(first - address)..<Int(end - address), with: piece.bytes)
         }
         return all
+    }
+}
+
+extension UInt64 {
+    fileprivate func addingClamped(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

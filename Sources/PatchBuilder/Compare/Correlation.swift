@@ -131,7 +131,9 @@ struct Correlator {
                     preDigests.values[first] == postDigests.values[second]
                 else { continue }
                 let (left, right) = (pre.references(pre.entities[first]), post.references(post.entities[second]))
-                for (one, other) in zip(left, right) where pairTargets(one.target, other.target) { isChanged = true }
+                for (one, other) in zip(left, right) where pairTargets(one.target, other.target) {
+                    isChanged = true
+                }
             }
         }
     }
@@ -185,7 +187,9 @@ struct Correlator {
 
     private mutating func pairByPosition(_ group: Group) {
         let isCode = group.pre.allSatisfy { pre.entities[$0].kind == .function }
-        let sizes = (group.pre.map { pre.entities[$0].range.count }, group.post.map { post.entities[$0].range.count })
+        let sizes = (
+            group.pre.map { pre.entities[$0].range.count }, group.post.map { post.entities[$0].range.count }
+        )
         let isLikely = zip(group.pre, group.post).allSatisfy { mayCorrespond($0, $1) }
         if isCode || sizes.0 == sizes.1 && isLikely {
             for (first, second) in zip(group.pre, group.post) {

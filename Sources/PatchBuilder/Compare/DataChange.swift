@@ -57,14 +57,16 @@ extension DataChange {
         let section = model.sections[entity.section]
         let kind: Kind =
             isAmbiguous && section.isWritable
-            ? .ambiguous : entity.kind == .threadLocal ? .newThreadLocal : section.isWritable ? .newWritable : .newReadOnly
+            ? .ambiguous
+            : entity.kind == .threadLocal ? .newThreadLocal : section.isWritable ? .newWritable : .newReadOnly
         self.init(
             name: entity.name, kind: kind, isGlobal: entity.isGlobal, size: entity.range.count, post: entity.index)
     }
 
     init(removedFrom model: ObjectModel, _ entity: Entity) {
         self.init(
-            name: entity.name, kind: .removed, isGlobal: entity.isGlobal, size: entity.range.count, pre: entity.index)
+            name: entity.name, kind: .removed, isGlobal: entity.isGlobal, size: entity.range.count,
+            pre: entity.index)
     }
 }
 

@@ -97,5 +97,7 @@ extension EntityEquality {
     }
 
     /// The initial value, zeros written out.
-    private func initial(_ model: ObjectModel, _ entity: Entity) -> ArraySlice<UInt8> { model.bytes(entity).trimmed }
+    private func initial(_ model: ObjectModel, _ entity: Entity) -> ArraySlice<UInt8> {
+        model.bytes(entity).trimmed
+    }
 }

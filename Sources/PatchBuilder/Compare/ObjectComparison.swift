@@ -99,7 +99,8 @@ package struct ObjectComparison: Sendable {
         var equality = EntityEquality(pre, post, correlation)
         for entity in post.entities where entity.kind == .data || entity.kind == .threadLocal {
             guard let partner = correlation.preOf[entity.index] else {
-                data.append(DataChange(newIn: post, entity, isAmbiguous: correlation.ambiguous.contains(entity.index)))
+                data.append(
+                    DataChange(newIn: post, entity, isAmbiguous: correlation.ambiguous.contains(entity.index)))
                 continue
             }
             let kind = equality.classify(partner, entity.index)
@@ -128,7 +129,8 @@ package struct ObjectComparison: Sendable {
     /// A function and its cold part are one: each jumps into the other.
     private mutating func pullInFamilies() {
         let byName = Dictionary(
-            post.entities.filter { $0.kind == .function }.map { ($0.name, $0.index) }, uniquingKeysWith: { first, _ in first })
+            post.entities.filter { $0.kind == .function }.map { ($0.name, $0.index) },
+            uniquingKeysWith: { first, _ in first })
         for entity in post.entities where entity.kind == .function && entity.parsedName.isCold {
             guard let parent = post.parent(ofCold: entity, byName) else { continue }
             let (isCold, isParent) = (change(post: entity.index) != nil, change(post: parent) != nil)

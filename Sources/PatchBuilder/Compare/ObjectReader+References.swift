@@ -35,7 +35,8 @@ extension ObjectReader {
         guard relocation.offset <= UInt64(model.sections[source].size),
             width <= UInt64(model.sections[source].size) - relocation.offset
         else {
-            throw ELFError(.inconsistent, at: relocation.offset, "relocation outside \(model.sections[source].name)")
+            throw ELFError(
+                .inconsistent, at: relocation.offset, "relocation outside \(model.sections[source].name)")
         }
         let symbol = model.symbols[relocation.symbol]
         switch symbol.place {
@@ -112,7 +113,11 @@ extension ObjectReader {
         var (low, high) = (0, entities.count)
         while low < high {
             let middle = (low + high) / 2
-            if model.entities[entities[middle]].range.lowerBound <= offset { low = middle + 1 } else { high = middle }
+            if model.entities[entities[middle]].range.lowerBound <= offset {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         guard low > 0, model.entities[entities[low - 1]].range.contains(offset) else { return nil }
         return entities[low - 1]
@@ -121,8 +126,10 @@ extension ObjectReader {
     /// Turns the places that nothing named covers into entities, each up to the next boundary.
     private mutating func makeAnonymousEntities() {
         for section in model.sections.indices where !model.sections[section].isStrings {
-            let isTable = [.initArray, .finiArray, .preinitArray].contains(model.sections[section].type)
+            let isTable =
+                [.initArray, .finiArray, .preinitArray].contains(model.sections[section].type)
                 || [".ctors", ".dtors"].contains(model.sections[section].name)
+                || model.sections[section].name.hasPrefix(".gcc_except_table")
             if isTable, model.sections[section].entities.isEmpty { anonymous[section, default: []].insert(0) }
             guard let starts = anonymous[section] else { continue }
             let named = model.sections[section].entities
@@ -162,7 +169,8 @@ extension ObjectReader {
             let entity = model.entities[index]
             let references = model.sections[entity.section].references
             model.entities[index].references =
-                references.firstIndex(from: entity.range.lowerBound)..<references.firstIndex(
+                references.firstIndex(
+                    from: entity.range.lowerBound)..<references.firstIndex(
                     from: entity.range.upperBound)
         }
     }

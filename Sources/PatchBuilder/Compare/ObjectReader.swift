@@ -106,7 +106,9 @@ struct ObjectReader {
                 model.entities[last].range.contains(start) || model.entities[last].range.lowerBound == start
             {
                 model.entityOfSymbol[symbol.index] = last
-                if start == model.entities[last].range.lowerBound { model.entities[last].aliases.append(symbol.name) }
+                if start == model.entities[last].range.lowerBound {
+                    model.entities[last].aliases.append(symbol.name)
+                }
                 continue
             }
             let next = sorted[position...].first { $0.value > symbol.value }.map { Int($0.value) } ?? size

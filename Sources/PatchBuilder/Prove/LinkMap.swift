@@ -52,7 +52,8 @@ package struct LinkMap: Sendable {
             byName[Self.unversioned(symbol.name), default: []].append(entries.count)
             entries.append(
                 Entry(
-                    name: Self.unversioned(symbol.name), address: symbol.value, size: symbol.size, type: symbol.type,
+                    name: Self.unversioned(symbol.name), address: symbol.value, size: symbol.size,
+                    type: symbol.type,
                     binding: symbol.binding, visibility: symbol.visibility,
                     group: isLocal && !groups.isEmpty ? groups.count - 1 : nil))
         }
@@ -91,6 +92,14 @@ package struct LinkMap: Sendable {
     /// The place of a local name of one object.
     package func local(_ name: String, in group: Int) -> [Entry] {
         entries(named: name).filter { $0.group == group }
+    }
+
+    /// Addresses of everything that isn't thread-local.
+    var places: [UInt64] { entries.filter { $0.type != .tls }.map(\.address) }
+
+    /// The function that starts at an address.
+    package func function(at address: UInt64) -> Entry? {
+        entries.first { $0.address == address && $0.size > 0 && $0.type == .function }
     }
 
     /// The functions, sorted by address, one for each address.

@@ -1,4 +1,4 @@
-package import ELF
+import ELF
 
 /// Where the functions and data of the rebuilt file are in a shipped file of another layout.
 package struct ShippedLayout: Sendable {

@@ -65,7 +65,8 @@ extension ProvenTarget {
         let found = search.run()
         layout = found
         proof = TargetProof(
-            tier: .functions, functions: found.functionCount, identical: found.identical, firstDifference: difference)
+            tier: .functions, functions: found.functionCount, identical: found.identical,
+            firstDifference: difference)
     }
 }
 

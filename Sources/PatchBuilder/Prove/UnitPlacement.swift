@@ -92,8 +92,11 @@ package struct UnitPlacer: Sendable {
     }
 
     /// Whether an entity's code is at an address of the linked file.
-    package func match(_ model: ObjectModel, _ entity: Entity, at address: UInt64) -> Result<CodeMatch, CodeMismatch> {
-        var matcher = X86_64CodeMatcher(model, entity, linked: code(at: address, entity.range.count), address: address)
+    package func match(_ model: ObjectModel, _ entity: Entity, at address: UInt64) -> Result<
+        CodeMatch, CodeMismatch
+    > {
+        var matcher = X86_64CodeMatcher(
+            model, entity, linked: code(at: address, entity.range.count), address: address)
         do throws(CodeMismatch) {
             return .success(try matcher.match())
         } catch {
@@ -104,7 +107,9 @@ package struct UnitPlacer: Sendable {
     /// The file's bytes at an address: as many as asked for and some more, as far as the segment goes.
     private func code(at address: UInt64, _ count: Int) -> [UInt8] {
         for slack in [64, 16, 0] {
-            if let bytes = try? file.contents(atAddress: address, count: UInt64(count + slack)) { return bytes.bytes }
+            if let bytes = try? file.contents(atAddress: address, count: UInt64(count + slack)) {
+                return bytes.bytes
+            }
         }
         return []
     }

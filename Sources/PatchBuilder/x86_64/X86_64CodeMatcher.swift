@@ -161,7 +161,8 @@ extension X86_64CodeMatcher {
         case .gotpcrel, .gotpcrelx, .rexGotpcrelx, .gotpcrel64: return .slot(relative)
         case .gottpoff: return .threadOffsetSlot(relative)
         case .tlsgd, .tlsld, .gotpc32Tlsdesc: return .threadIndexSlot(relative)
-        case .abs32: return .address(UInt64(UInt32(truncatingIfNeeded: value)) &- UInt64(bitPattern: reference.addend))
+        case .abs32:
+            return .address(UInt64(UInt32(truncatingIfNeeded: value)) &- UInt64(bitPattern: reference.addend))
         case .abs32s, .abs64: return .address(UInt64(bitPattern: value &- reference.addend))
         case .tpoff32, .tpoff64: return .threadOffset(value &- reference.addend)
         case .dtpoff32, .dtpoff64:
@@ -202,7 +203,9 @@ extension X86_64CodeMatcher {
         } else if other.length == one.length, reference.type == X86_64Relocation.gottpoff.rawValue {
             filling = .threadOffset(number(right + hole.offset, width: 4))
         } else if other.length == one.length, other.isRelative, other.displacement == hole {
-            guard code[left + one.opcodeOffset] == 0x8b, linked[right + other.opcodeOffset] == 0x8d else { return false }
+            guard code[left + one.opcodeOffset] == 0x8b, linked[right + other.opcodeOffset] == 0x8d else {
+                return false
+            }
             let end = address &+ UInt64(right + other.length)
             filling = .address(end &+ UInt64(bitPattern: number(right + hole.offset, width: 4)))
         } else if other.length == one.length, other.immediate == hole {
@@ -248,7 +251,9 @@ extension X86_64CodeMatcher {
 
     private mutating func matchGeneralDynamic(_ one: Instruction, _ reference: Reference) -> Bool {
         let load: [UInt8] = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0]
-        guard bytes(right, load), let call = takeCall(after: one), one.length + call.length == 16 else { return false }
+        guard bytes(right, load), let call = takeCall(after: one), one.length + call.length == 16 else {
+            return false
+        }
         let value = number(right + 12, width: 4)
         let filling: Filling
         if bytes(right + 9, [0x48, 0x8d, 0x80]) {

@@ -19,7 +19,8 @@ enum ReferenceForm {
     /// Whether the value counts from the place of the field.
     static func isRelative(_ type: UInt32) -> Bool {
         switch X86_64Relocation(rawValue: type) {
-        case .pc32, .plt32, .pc64, .pc16, .pc8, .gotpcrel, .gotpcrelx, .rexGotpcrelx, .gotpcrel64, .gottpoff, .tlsgd,
+        case .pc32, .plt32, .pc64, .pc16, .pc8, .gotpcrel, .gotpcrelx, .rexGotpcrelx, .gotpcrel64, .gottpoff,
+            .tlsgd,
             .tlsld, .gotpc32Tlsdesc, .gotpc32, .gotpc64:
             true
         default: false

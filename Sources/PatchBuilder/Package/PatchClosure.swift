@@ -1,0 +1,177 @@
+import ELF
+import Findings
+
+// Which parts of the post objects come with the patch, for one target.
+//
+// Start: the new code of every function that changed and that the target has. Then whatever the included
+// code refers to: new functions, new data, strings, constants and jump tables come along; what is the same
+// as before is used in place, where the running process has it. A function or constant that is the same
+// but isn't in this target (the linker dropped it, or it was inlined everywhere) comes along too.
+//
+// Variables that changed in a way that the patch can't bring about are refused as soon as included code
+// needs them.
+
+/// The closure over references, for one target.
+struct PatchClosure {
+    let units: [PatchUnit]
+    /// Functions that get a trampoline: unit, post entity, pre entity, rebuilt address.
+    private(set) var replaced: [(unit: Int, post: Int, pre: Int, address: UInt64)] = []
+    /// Pieces in the order in which they were found.
+    private(set) var pieces: [Piece] = []
+    /// Everything that stands in the way.
+    private(set) var refusals: [BuildError] = []
+    private var known: Set<Piece> = []
+    /// Global names that the units define after the diff.
+    private var globals: [String: (unit: Int, entity: Int)] = [:]
+
+    init(_ units: [PatchUnit]) {
+        self.units = units
+        for (index, unit) in units.enumerated() {
+            for entity in unit.post.entities where entity.isGlobal && !entity.name.isEmpty {
+                for name in [entity.name] + entity.aliases where globals[name] == nil {
+                    globals[name] = (index, entity.index)
+                }
+            }
+        }
+    }
+
+    mutating func run() throws(ELFError) {
+        findReplaced()
+        let frames = try units.map { (unit) throws(ELFError) in try FrameTable(unit.post.file) }
+        for function in replaced { include(unit: function.unit, entity: function.post) }
+        var next = 0
+        while next < pieces.count {
+            follow(pieces[next])
+            followFrames(pieces[next], frames[pieces[next].unit])
+            next += 1
+        }
+    }
+
+    /// What the frame information of an included function needs: tables of exception handlers.
+    private mutating func followFrames(_ piece: Piece, _ table: FrameTable) {
+        let model = units[piece.unit].post
+        guard model.sections[piece.section].isCode else { return }
+        for record in table.records {
+            guard let begin = record.begin, let start = model.place(of: begin),
+                case .entity(let entity) = start.target, model.entities[entity].section == piece.section,
+                piece.range.contains(model.entities[entity].range.lowerBound)
+            else { continue }
+            for relocation in record.relocations where relocation.offset != 8 {
+                guard let reference = model.place(of: relocation) else { continue }
+                if case .success(.included(let unit, let entity)) = destination(of: reference, unit: piece.unit) {
+                    include(unit: unit, entity: entity)
+                }
+            }
+        }
+    }
+
+    /// Changed functions that the target has; copies of one function in several units (inline functions of
+    /// C++) are one, the first unit's.
+    private mutating func findReplaced() {
+        var taken: Set<UInt64> = []
+        for (index, unit) in units.enumerated() {
+            for change in unit.comparison.functions {
+                guard let pre = change.pre, let post = change.post, !unit.post.entities[post].parsedName.isCold,
+                    let address = unit.placement.addresses[pre], taken.insert(address).inserted
+                else { continue }
+                replaced.append((index, post, pre, address))
+            }
+        }
+    }
+
+    /// Takes an entity along: by itself, or with its whole section where unnamed bytes are all there is to
+    /// tell one from the next.
+    private mutating func include(unit index: Int, entity: Int) {
+        let piece = self.piece(unit: index, entity: entity)
+        if known.insert(piece).inserted { pieces.append(piece) }
+    }
+
+    /// The piece in which an entity travels.
+    func piece(unit index: Int, entity: Int) -> Piece {
+        let model = units[index].post
+        let found = model.entities[entity]
+        let section = model.sections[found.section]
+        let isAlone = section.entities == [entity]
+        let isWhole = isAlone || (found.kind == .anonymous && !section.isStrings && !section.isConstants)
+        return Piece(unit: index, section: found.section, range: isWhole ? 0..<section.size : found.range)
+    }
+
+    private mutating func follow(_ piece: Piece) {
+        let section = units[piece.unit].post.sections[piece.section]
+        let from = section.references.firstIndex(from: piece.range.lowerBound)
+        let to = section.references.firstIndex(from: piece.range.upperBound)
+        for reference in section.references[from..<to] {
+            switch destination(of: reference, unit: piece.unit) {
+            case .success(.included(let unit, let entity)): include(unit: unit, entity: entity)
+            case .success: break
+            case .failure(let error): if !refusals.contains(error) { refusals.append(error) }
+            }
+        }
+    }
+
+    /// What a reference of an included piece leads to.
+    func destination(of reference: Reference, unit index: Int) -> Result<Destination, BuildError> {
+        let unit = units[index]
+        switch reference.target {
+        case .entity(let entity): return destination(entity: entity, unit: index)
+        case .external(let symbol):
+            let found = unit.post.symbols[symbol]
+            if let other = globals[found.name], other.unit != index {
+                return destination(entity: other.entity, unit: other.unit)
+            }
+            return .success(.named(found.name, isWeak: found.binding == .weak))
+        case .absolute, .unmodelled:
+            return .failure(
+                BuildError(
+                    .objectUnsupported, "a reference in \(unit.name) leads to no loadable section",
+                    evidence: ["section": unit.post.sections[0].name, "offset": hex(UInt64(reference.offset))]))
+        }
+    }
+
+    private func destination(entity index: Int, unit: Int) -> Result<Destination, BuildError> {
+        let entity = units[unit].post.entities[index]
+        let included = Destination.included(unit: unit, entity: index)
+        switch entity.kind {
+        case .literal, .anonymous: return .success(included)
+        case .function:
+            if units[unit].comparison.change(post: index) != nil {
+                // Copies of an inline function in several units: the replaced one stands for all.
+                let address = units[unit].oldAddress(ofPost: index)
+                if let other = replaced.first(where: { $0.address == address }) {
+                    return .success(.included(unit: other.unit, entity: other.post))
+                }
+                return .success(included)
+            }
+            return .success(own(entity, unit) ?? included)
+        case .data: return destination(data: entity, unit: unit)
+        case .threadLocal:
+            if let own = own(entity, unit) { return .success(own) }
+            return .failure(
+                BuildError(
+                    .threadLocalNew, "the fix adds the thread-local variable \(entity.name)",
+                    evidence: ["variable": entity.name, "unit": units[unit].name]))
+        }
+    }
+
+    private func destination(data entity: Entity, unit: Int) -> Result<Destination, BuildError> {
+        let included = Destination.included(unit: unit, entity: entity.index)
+        guard let change = units[unit].comparison.data.first(where: { $0.post == entity.index }) else {
+            return .success(own(entity, unit) ?? included)
+        }
+        switch change.kind {
+        case .newReadOnly, .newWritable: return .success(included)
+        case .changedInitialValue: return .success(own(entity, unit) ?? included)
+        case .changedReadOnly where change.isTakenAlong: return .success(included)
+        default:
+            return own(entity, unit) == nil && change.kind != .ambiguous
+                ? .success(included) : .failure(change.refusal(in: units[unit].name))
+        }
+    }
+
+    /// The old counterpart, if the target has it.
+    private func own(_ entity: Entity, _ unit: Int) -> Destination? {
+        guard let address = units[unit].oldAddress(ofPost: entity.index) else { return nil }
+        return .own(
+            entity.name, address, .init(isGlobal: entity.isGlobal, type: entity.type.rawValue))
+    }
+}

@@ -1,0 +1,256 @@
+package import ELF
+import Findings
+import LivePatch
+
+/// One shipped binary with everything that the later stages need to know about it.
+package struct TargetInput: Sendable {
+    /// Soname or file name.
+    package var name: String
+    /// The proof.
+    package var proven: ProvenTarget
+    /// Its units that the diff reaches, in link order.
+    package var units: [PatchUnit]
+    /// Components that it needs, in the loader's search order.
+    package var libraries: [NeededLibrary]
+
+    /// Makes an input.
+    package init(name: String, proven: ProvenTarget, units: [PatchUnit], libraries: [NeededLibrary]) {
+        self.name = name
+        self.proven = proven
+        self.units = units
+        self.libraries = libraries
+    }
+}
+
+/// What the patch does to one target, or why there can't be one.
+package struct TargetPatch {
+    /// The target.
+    package var input: TargetInput
+    /// The closure.
+    var closure: PatchClosure
+    /// The loadable part; symbols and sections numbered by themselves.
+    var image: TargetImage
+    /// Everything that stands in the way; empty if the patch can be made.
+    package var refusals: [BuildError]
+
+    /// Whether the diff changes nothing that this target runs.
+    package var isEmpty: Bool { closure.replaced.isEmpty && refusals.isEmpty }
+}
+
+extension TargetPatch {
+    /// Resolves and assembles; pure.
+    package init(_ input: TargetInput) throws(ELFError) {
+        var input = input
+        let placer = try UnitPlacer(input.proven.rebuilt)
+        var refusals = input.units.flatMap { unit in
+            unit.comparison.data.filter(\.isBlocking).filter { $0.isIn(unit) }.map { $0.refusal(in: unit.name) }
+        }
+        for index in input.units.indices { refusals += input.units[index].prove(placer, input.proven) }
+        closure = PatchClosure(input.units)
+        try closure.run()
+        refusals += closure.refusals
+        let resolver = try Resolver(input.proven, map: placer.map, libraries: input.libraries)
+        var assembler = TargetAssembler(closure, resolver)
+        assembler.run()
+        try assembler.addFrames()
+        refusals += assembler.replaceFunctions(input.proven, placer.map)
+        refusals += assembler.findThreadStorage(input.proven)
+        image = assembler.image
+        refusals += image.refusals
+        self.input = input
+        self.refusals = refusals
+    }
+}
+
+extension DataChange {
+    /// Whether the target has the old variable at all; the linker may have dropped it.
+    fileprivate func isIn(_ unit: PatchUnit) -> Bool {
+        pre.map { unit.placement.addresses[$0] != nil } ?? true
+    }
+}
+
+extension PatchUnit {
+    /// Checks that each changed function, as compiled for comparing, is what the target holds; learns from
+    /// the code where local things are that have no symbol in the target.
+    mutating func prove(_ placer: UnitPlacer, _ target: ProvenTarget) -> [BuildError] {
+        var refusals: [BuildError] = []
+        for change in comparison.functions {
+            guard let index = change.pre, let address = placement.addresses[index] else { continue }
+            let entity = pre.entities[index]
+            if let mismatch = target.mismatch(ofFunctionAt: address) {
+                refusals.append(mismatchError(.proofFunction, entity, address, mismatch, target))
+                continue
+            }
+            let result = placement.matches[index] ?? placer.match(pre, entity, at: address)
+            placement.matches[index] = result
+            switch result {
+            case .failure(let mismatch):
+                refusals.append(mismatchError(.proofCompile, entity, address, mismatch, target))
+            case .success(let match):
+                if let error = check(match, of: entity, placer) { refusals.append(error) }
+            }
+        }
+        return refusals
+    }
+
+    private func mismatchError(
+        _ code: FindingCode, _ entity: Entity, _ address: UInt64, _ mismatch: CodeMismatch, _ target: ProvenTarget
+    ) -> BuildError {
+        let what =
+            code == .proofFunction
+            ? "\(entity.name) in the shipped target isn't what this tree builds"
+            : "\(entity.name), compiled for comparing, isn't what the build linked"
+        return BuildError(
+            code, what,
+            evidence: ["function": entity.name, "unit": name, "address": hex(address), "cause": target.likelyCause]
+        )
+        .adding(mismatch)
+    }
+
+    /// Compares what the linker filled in with where things are.
+    private mutating func check(_ match: CodeMatch, of function: Entity, _ placer: UnitPlacer) -> BuildError? {
+        for solved in match.references {
+            guard case .entity(let index) = solved.reference.target, case .address(let found) = solved.filling
+            else {
+                continue
+            }
+            let entity = pre.entities[index]
+            guard !entity.isGlobal, entity.type != .gnuIFunc else { continue }
+            let isSame: Bool
+            switch entity.kind {
+            case .literal:
+                let expected = pre.bytes(entity)
+                let bytes = try? placer.file.contents(atAddress: found, count: UInt64(expected.count)).bytes
+                isSame = bytes.map { $0[...] == expected } ?? false
+            case .anonymous, .threadLocal: isSame = true
+            case .function, .data:
+                isSame = placement.addresses[index].map { $0 == found } ?? true
+                placement.addresses[index] = found
+            }
+            if !isSame {
+                return BuildError(
+                    .proofCompile, "\(function.name) refers to another \(pre.describe(solved.reference.target))",
+                    evidence: [
+                        "function": function.name, "unit": name,
+                        "offset": hex(UInt64(solved.reference.offset - function.range.lowerBound)),
+                        "found": hex(found),
+                    ])
+            }
+        }
+        return nil
+    }
+}
+
+extension ProvenTarget {
+    /// What most likely made the shipped file another one.
+    var likelyCause: String {
+        let here = (try? rebuilt.compilers()) ?? []
+        let there = (try? shipped.compilers()) ?? []
+        if there.isEmpty { return "other flags, another compiler or another source (the target names no compiler)" }
+        if here == there {
+            return "other flags or another source; the compiler is the same (\(here.joined(separator: "; ")))"
+        }
+        return
+            "another compiler: target by \(there.joined(separator: "; ")), rebuilt by \(here.joined(separator: "; "))"
+    }
+}
+
+extension TargetAssembler {
+    /// Fills in the table of replaced functions.
+    mutating func replaceFunctions(_ target: ProvenTarget, _ map: LinkMap) -> [BuildError] {
+        var refusals: [BuildError] = []
+        let room = EntryRoom(
+            file: target.shipped, starts: map.places.compactMap { target.translate($0) }.sorted())
+        for function in closure.replaced {
+            let unit = units[function.unit]
+            let name = unit.post.entities[function.post].name
+            let entity = unit.pre.entities[function.pre]
+            guard let address = target.translate(function.address) else { continue }
+            guard let symbol = symbol(unit: function.unit, entity: function.post) else { continue }
+            if entity.type == .gnuIFunc {
+                refusals.append(
+                    BuildError(
+                        .objectUnsupported,
+                        "\(name) chooses an implementation when the program starts; it has chosen",
+                        evidence: ["function": name, "kind": "IFUNC"]))
+                continue
+            }
+            let size = map.function(at: function.address)?.size
+            switch room.original(name: name, address: address, size: size ?? UInt64(entity.range.count)) {
+            case .failure(let error): refusals.append(error)
+            case .success(let original):
+                image.functions.append(
+                    ReplacedFunction(
+                        name: name, address: address, size: size ?? UInt64(entity.range.count),
+                        entrySkip: EntryRoom.entrySkip(original), original: original, replacement: symbol,
+                        parts: parts(of: entity, unit, target, map)))
+            }
+        }
+        image.functions.sort { $0.address < $1.address }
+        return refusals + inboundBranches(target, map)
+    }
+
+    /// Where the old function's rarely executed part is.
+    private func parts(of function: Entity, _ unit: PatchUnit, _ target: ProvenTarget, _ map: LinkMap)
+        -> [CodeRange]
+    {
+        unit.pre.entities.filter { $0.kind == .function && $0.parsedName.isCold }.compactMap { cold -> CodeRange? in
+            guard unit.pre.parent(ofCold: cold, [function.name: function.index]) == function.index,
+                let address = unit.placement.addresses[cold.index], let shipped = target.translate(address)
+            else { return nil }
+            let size = map.function(at: address)?.size ?? UInt64(cold.range.count)
+            guard let bytes = try? target.shipped.contents(atAddress: shipped, count: size).bytes, !bytes.isEmpty
+            else {
+                return nil
+            }
+            return CodeRange(address: shipped, original: bytes)
+        }
+    }
+
+    /// Code that jumps into bytes that a trampoline takes.
+    private func inboundBranches(_ target: ProvenTarget, _ map: LinkMap) -> [BuildError] {
+        let taken = image.functions.map { function in
+            let start = function.address + UInt64(function.entrySkip)
+            return start..<start + UInt64(EntryRoom.jumpLength)
+        }
+        var dead = image.functions.map { $0.address..<$0.address + UInt64($0.original.count) }
+        dead += image.functions.flatMap(\.parts).map { $0.address..<$0.address + UInt64($0.original.count) }
+        let functions = map.functions().compactMap { entry -> LinkMap.Entry? in
+            guard let address = target.translate(entry.address) else { return nil }
+            var moved = entry
+            moved.address = address
+            return moved
+        }
+        return InboundBranches.find(in: target.shipped, functions: functions, into: taken, dead: dead).map {
+            branch in
+            let name =
+                image.functions.first { $0.address <= branch.to && branch.to < $0.address + $0.size }?.name ?? ""
+            let source = functions.last { $0.address <= branch.from }?.name ?? hex(branch.from)
+            return BuildError(
+                .functionEntered, "\(source) jumps into the first bytes of \(name)",
+                evidence: ["function": name, "from": hex(branch.from), "to": hex(branch.to)])
+        }
+    }
+
+    /// Says how thread-local variables are found, if the new code uses any.
+    mutating func findThreadStorage(_ target: ProvenTarget) -> [BuildError] {
+        let uses = image.externals.contains { if case .threadLocal = $0.source { true } else { false } }
+        guard uses else { return [] }
+        let sizes = [target.shipped, target.rebuilt].map { file in
+            file.segments.first { $0.type == .tls }.map { [$0.memorySize, $0.alignment] as [UInt64] }
+        }
+        guard sizes[0] == sizes[1] else {
+            return [
+                BuildError(
+                    .proofReference,
+                    "the shipped target's thread-local variables aren't laid out as the rebuilt ones")
+            ]
+        }
+        switch resolver.threadStorage(of: target.shipped) {
+        case .success(let storage):
+            image.threadStorage = storage
+            return []
+        case .failure(let error): return [error]
+        }
+    }
+}
