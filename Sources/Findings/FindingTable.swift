@@ -29,6 +29,8 @@ extension FindingCode {
     public static let diffBinary = FindingCode(rawValue: "BLD-DIFF-BINARY")
     /// A diff changes assembly.
     public static let assembly = FindingCode(rawValue: "BLD-ASSEMBLY")
+    /// A diff reaches a unit that is compiled from another language than C and C++.
+    public static let otherLanguage = FindingCode(rawValue: "BLD-LANGUAGE")
     /// A diff changes the input of a generator.
     public static let generatedSource = FindingCode(rawValue: "BLD-GENERATED")
     /// A diff changes only how the tree is built.
@@ -155,6 +157,10 @@ extension FindingCode {
             code: .assembly,
             meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
             remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
+        Entry(
+            code: .otherLanguage,
+            meaning: "A diff reaches code in another language than C and C++.",
+            remedy: "Restart the program with the fixed version; other languages are not supported."),
         Entry(
             code: .generatedSource,
             meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",

@@ -7,7 +7,9 @@ import Testing
 /// Whether a tool is installed; tests that need it are skipped visibly without it.
 func has(_ tool: String) -> Bool { (try? Executable.find(tool)) != nil }
 
-/// A small source tree made for one test, with a work folder beside it. Gone with the value.
+/// A small source tree made for one test, with a work folder beside it.
+///
+/// Gone with the value.
 final class Project {
     private let directory: TemporaryDirectory
     /// Top of the tree.

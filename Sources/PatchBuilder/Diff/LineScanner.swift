@@ -5,8 +5,10 @@
 // lines), or the argument list of a macro call. Nobody can tell a macro call from a function call without
 // expanding everything, so every open parenthesis counts. Branches of `#if` are walked one after the other,
 // each from the parentheses that were open at its `#if`: a call whose first half is written twice, once per
-// branch, is still open once. Should the count go astray, a `}` in the first column closes everything: no
-// argument list reaches beyond the end of its function.
+// branch, is still open once. Branches that disagree (one is prose, or for another language) leave the fewest
+// open: compilers take a misplaced #line in a macro call with a shrug, a missing one moves the rest of the file.
+// Should the count go astray, a `}` in the first column closes everything: no argument list reaches beyond the end
+// of its function.
 //
 // The scanner never fails: broken code gives some answer, and the compiler complains as it would have anyway.
 
@@ -43,8 +45,17 @@ struct LineScanner {
     /// One open `#if`.
     private struct Group {
         var depthAtStart: Int
-        var deepestBranch: Int
+        /// The fewest parentheses that a branch left open.
+        var shallowestBranch: Int?
+        /// The branch under way is `#if 0`.
         var isDead: Bool
+        /// One of its branches is compiled in any case.
+        var hasElse = false
+
+        mutating func endBranch(_ depth: Int) {
+            if !isDead { shallowestBranch = min(shallowestBranch ?? depth, depth) }
+            isDead = false
+        }
     }
 
     private var mode = Mode.code
@@ -231,16 +242,18 @@ extension LineScanner {
         case .opensGroup:
             let words = Self.directiveWords(body)
             let isDead = words.count == 2 && words[0] == "if" && words[1] == "0"
-            groups.append(.init(depthAtStart: depth, deepestBranch: -1, isDead: isDead))
+            groups.append(.init(depthAtStart: depth, shallowestBranch: nil, isDead: isDead))
         case .nextGroup:
             guard var group = groups.popLast() else { return }
-            if !group.isDead { group.deepestBranch = max(group.deepestBranch, depth) }
-            group.isDead = false
+            group.endBranch(depth)
+            group.hasElse = Self.directiveWords(body).first == "else"
             depth = group.depthAtStart
             groups.append(group)
         case .closesGroup:
-            guard let group = groups.popLast() else { return }
-            depth = max(group.isDead ? group.depthAtStart : depth, group.deepestBranch)
+            guard var group = groups.popLast() else { return }
+            group.endBranch(depth)
+            if !group.hasElse { group.endBranch(group.depthAtStart) }
+            depth = group.shallowestBranch ?? group.depthAtStart
         case .line, .other: break
         }
     }

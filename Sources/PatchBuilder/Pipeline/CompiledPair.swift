@@ -13,6 +13,10 @@ package struct CompiledPair: Sendable, Codable, Equatable {
     ///
     /// Real path.
     package var preOriginal: String
+    /// Whether `preOriginal` is byte for byte the object that the captured build linked.
+    ///
+    /// False if it had to be compiled again and came out otherwise (`__TIME__` in it).
+    package var isOriginalExact: Bool
     /// Before the diff, functions and data in sections of their own.
     ///
     /// Real path.
@@ -38,13 +42,15 @@ package struct CompiledPair: Sendable, Codable, Equatable {
 
     /// Makes a pair.
     package init(
-        unit: String, source: String, compile: Int, preOriginal: String, pre: String, post: String,
+        unit: String, source: String, compile: Int, preOriginal: String, isOriginalExact: Bool, pre: String,
+        post: String,
         hasDebugInfo: Bool, links: [Int], reach: Reach
     ) {
         self.unit = unit
         self.source = source
         self.compile = compile
         self.preOriginal = preOriginal
+        self.isOriginalExact = isOriginalExact
         self.pre = pre
         self.post = post
         self.hasDebugInfo = hasDebugInfo

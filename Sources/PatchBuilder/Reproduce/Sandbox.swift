@@ -8,6 +8,7 @@
 //
 // unshare(1) and mount(8) of util-linux do the work; every Debian system has them.
 
+import Findings
 import Linux
 
 struct Sandbox: Sendable {
@@ -23,6 +24,28 @@ struct Sandbox: Sendable {
 
     let method: Method
     let tree: BuildTree
+
+    /// The sandbox in which `build` was made.
+    ///
+    /// - Throws: if it can't be made now: running its commands anyway would compile another tree.
+    init(of build: ReproducedBuild) throws(BuildError) {
+        if build.tree.seen == build.tree.copy {
+            self.init(method: .none, tree: build.tree)
+            return
+        }
+        self = Self.choose(seen: build.tree.seen, copy: build.tree.copy)
+        guard tree == build.tree else {
+            throw BuildError(
+                .workFolder, "the tree can't be mounted where it was built",
+                evidence: ["path": build.tree.seen, "copy": build.tree.copy],
+                remedy: "Run as the user who made this build, or build again with --from reproduce.")
+        }
+    }
+
+    private init(method: Method, tree: BuildTree) {
+        self.method = method
+        self.tree = tree
+    }
 
     /// Tries what this machine allows.
     ///

@@ -1,0 +1,148 @@
+// Which translation units does a diff reach?
+//
+// Those whose source it edits, and those that include a file that it edits. The second needs dependency lists,
+// which the recorded compiles print when run with -M. That costs a preprocessor run per unit, so it is done only
+// if the diff edits something that could be included, once per unit, on all cores; the lists are kept with the
+// build. An edited `.c` counts as included if any file of the tree names it behind `#include`.
+
+import Findings
+import FoundationEssentials
+import Linux
+
+struct DiffReach {
+    let build: ReproducedBuild
+    /// The build's folder.
+    let folder: String
+    let jobs: Int
+    let report: ProgressReport
+
+    /// One unit that the diff reaches.
+    struct Unit: Sendable {
+        var command: CompileCommand
+        var reach: CompiledPair.Reach
+        /// Final links that the unit is in.
+        var links: [Int]
+    }
+
+    /// What the diff reaches.
+    struct Result: Sendable {
+        var units: [Unit]
+        /// Edited files that no unit of a target includes.
+        var unreached: [StabilisedFile]
+    }
+
+    /// The units of the `targets`' links that `diff` reaches.
+    func find(_ diff: StabilisedDiff, _ targets: [TargetMatch]) throws(BuildError) -> Result {
+        let links = Set(targets.map(\.link)).sorted()
+        var linksOfUnit: [Int: [Int]] = [:]
+        for link in links {
+            for command in build.compiles(of: build.links[link]) {
+                linksOfUnit[command.id, default: []].append(link)
+            }
+        }
+        let commands = linksOfUnit.keys.sorted().map { build.compiles[$0] }
+        let edited = Dictionary(
+            diff.files.flatMap { file in [(file.path, file)] + (file.oldPath.map { [($0, file)] } ?? []) },
+            uniquingKeysWith: { first, _ in first })
+        let includes = try includedFiles(of: commands, edited: edited)
+        var reached: Set<String> = []
+        var units: [Unit] = []
+        for (command, included) in zip(commands, includes) {
+            let source = build.tree.relative(command.source) ?? command.source
+            let hits = included.filter { edited[$0] != nil && $0 != source }.sorted()
+            reached.formUnion(hits)
+            let links = linksOfUnit[command.id] ?? []
+            if edited[source] != nil {
+                reached.insert(source)
+                units.append(Unit(command: command, reach: .source, links: links))
+            } else if !hits.isEmpty {
+                units.append(Unit(command: command, reach: .includes(hits), links: links))
+            }
+        }
+        let unreached = diff.files.filter { file in
+            !reached.contains(file.path) && !(file.oldPath.map(reached.contains) ?? false)
+        }
+        return Result(units: units, unreached: unreached)
+    }
+}
+
+// MARK: - dependency lists
+
+extension DiffReach {
+    /// For each command the files of the tree that it reads, relative; empty lists if none can matter.
+    private func includedFiles(
+        of commands: [CompileCommand], edited: [String: StabilisedFile]
+    ) throws(BuildError) -> [Set<String>] {
+        guard try mayBeIncluded(edited, besides: Set(commands.map(\.source))) else {
+            return Array(repeating: [], count: commands.count)
+        }
+        let lists = folder + "/includes"
+        try WorkFolder.make(lists)
+        let sandbox = try Sandbox(of: build)
+        let tree = build.tree
+        let report = report
+        return try Parallel.map(commands.count, jobs: jobs) { index throws(BuildError) in
+            let command = commands[index]
+            guard [.c, .cxx].contains(command.language) || command.source.hasSuffix(".S") else { return [] }
+            let place = "\(lists)/\(command.id)"
+            if let text = try? FileSystem.readText(place) {
+                return Set(text.split(separator: "\n").map(String.init))
+            }
+            report(
+                BuildProgress(
+                    .compileTwice, "reading includes of \(command.sourceArgument)",
+                    fraction: Double(index) / Double(commands.count) / 2))
+            let unit = UnitCommand(command: command)
+            let result = try Self.run(sandbox, unit, unit.dependencies())
+            let names = MakeRule.prerequisites(result.output).compactMap { name in
+                tree.relative(Self.followed(BuildPath.absolute(name, in: command.directory), tree))
+            }
+            try WorkFolder.write(Array(Set(names).sorted().joined(separator: "\n").utf8), to: place)
+            return Set(names)
+        }
+    }
+
+    private static func run(
+        _ sandbox: Sandbox, _ unit: UnitCommand, _ arguments: [String]
+    ) throws(BuildError) -> CommandResult {
+        let command = sandbox.command(
+            arguments, directory: unit.command.directory, environment: unit.environment(pinned: false))
+        let result: CommandResult
+        do throws(SystemError) {
+            result = try command.run()
+        } catch {
+            throw BuildError(error, path: unit.command.directory)
+        }
+        guard result.succeeded else {
+            throw BuildError(
+                .preFailed, "the includes of \(unit.command.sourceArgument) can't be found out",
+                evidence: [
+                    "command": arguments.joined(separator: " "), "directory": unit.command.directory,
+                    "output": String(result.errorText.suffix(2_000)),
+                ])
+        }
+        return result
+    }
+
+    private static func followed(_ path: String, _ tree: BuildTree) -> String {
+        guard let real = Links.followed(tree.real(path)), real.hasPrefix(tree.copy + "/") else { return path }
+        return tree.seen + real.dropFirst(tree.copy.count)
+    }
+
+    /// Whether anything that the diff edits could be read by more than its own compile.
+    private func mayBeIncluded(
+        _ edited: [String: StabilisedFile], besides compiled: Set<String>
+    ) throws(BuildError) -> Bool {
+        var names: [[UInt8]] = []
+        for (path, file) in edited {
+            switch file.role {
+            case .document, .buildSystem: continue
+            case .header, .other, .assembly, .generator: return true
+            case .source, .test:
+                if !compiled.contains(build.tree.seen + "/" + path) { return true }
+                names.append(Array(BuildPath.name(path).utf8))
+            }
+        }
+        return try IncludeScan.mentions(names, below: build.tree.copy)
+    }
+}

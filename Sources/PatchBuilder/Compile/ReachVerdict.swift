@@ -1,0 +1,97 @@
+// What follows from what the diff reaches: go on, nothing to do, or a refusal with its reason.
+
+import Findings
+import Linux
+
+struct ReachVerdict {
+    let build: ReproducedBuild
+    /// The author's tree, to tell generated files from given ones.
+    let source: String
+
+    /// Lets the stage go on, with notes for the report, or refuses.
+    func check(_ reach: DiffReach.Result) throws(BuildError) -> [String] {
+        for unit in reach.units {
+            switch unit.command.language {
+            case .c, .cxx: continue
+            case .assembly:
+                throw BuildError(
+                    .assembly, "the diff reaches the assembly file \(shown(unit.command.source))",
+                    evidence: ["file": shown(unit.command.source), "reached": Self.describe(unit.reach)])
+            case .other:
+                throw BuildError(
+                    .otherLanguage, "the diff reaches \(shown(unit.command.source)), which is neither C nor C++",
+                    evidence: ["file": shown(unit.command.source), "compiler": unit.command.compiler])
+            }
+        }
+        for file in reach.unreached where file.role == .generator {
+            if let made = generated(from: file.path) {
+                throw BuildError(
+                    .generatedSource, "the diff changes \(file.path), from which \(made) is generated",
+                    evidence: ["file": file.path, "generated file": made])
+            }
+        }
+        if reach.units.isEmpty { throw nothing(reach.unreached) }
+        return notes(reach)
+    }
+
+    private func shown(_ path: String) -> String { build.tree.relative(path) ?? path }
+
+    private static func describe(_ reach: CompiledPair.Reach) -> String {
+        switch reach {
+        case .source: "edited by the diff"
+        case .includes(let files): "includes " + files.joined(separator: ", ")
+        }
+    }
+
+    private func nothing(_ files: [StabilisedFile]) -> BuildError {
+        let list = files.map { "\($0.path) (\($0.role.rawValue))" }.joined(separator: ", ")
+        let serious = files.filter { ![.document, .test].contains($0.role) }
+        if !serious.isEmpty, serious.allSatisfy({ $0.role == .buildSystem }) {
+            return BuildError(
+                .buildSystemOnly, "the diff changes how the tree is built, but no source",
+                evidence: ["files": list])
+        }
+        return BuildError(
+            .nothingToDo, "the diff changes no code of the targets",
+            evidence: ["files": list.isEmpty ? "none: the texts before and after are the same" : list])
+    }
+
+    /// A source or header that the build made from `path`: it is in the copy and not in the author's tree.
+    private func generated(from path: String) -> String? {
+        let stem = path.lastIndex(of: ".").map { String(path[..<$0]) } ?? path
+        var names = [stem]
+        names += [".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".tab.c", ".tab.h", ".yy.c", ".s", ".S"].map {
+            stem + $0
+        }
+        let folder = FileSystem.parent(of: path)
+        if folder == "." {
+            names += ["y.tab.c", "lex.yy.c"]
+        } else {
+            names += ["\(folder)/y.tab.c", "\(folder)/lex.yy.c"]
+        }
+        return names.first { name in
+            [.source, .header, .assembly].contains(FileRole(path: name))
+                && FileFacts.exists(build.tree.copy + "/" + name) && !FileFacts.exists(source + "/" + name)
+        }
+    }
+
+    private func notes(_ reach: DiffReach.Result) -> [String] {
+        var notes: [String] = []
+        for file in reach.unreached {
+            switch file.role {
+            case .document, .test: continue
+            case .buildSystem:
+                notes.append("\(file.path): a change of the build, not part of the patch; flags stay as they were")
+            case .assembly: notes.append("\(file.path): assembly that no target is built from")
+            default:
+                let isNew = file.change == .added ? "a new file that" : "a file that"
+                notes.append("\(file.path): \(isNew) no target is compiled from or includes")
+            }
+        }
+        for unit in reach.units where !unit.command.rewrittenBy.isEmpty {
+            let tools = unit.command.rewrittenBy.compactMap { $0.first }.joined(separator: ", ")
+            notes.append("\(shown(unit.command.source)): its object was rewritten after the compile by \(tools)")
+        }
+        return notes
+    }
+}
