@@ -75,7 +75,7 @@ let package = Package(
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
-        tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
+        tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "Linux", "Findings"]),
