@@ -35,7 +35,7 @@ extension ObjectModel {
     private func siblingBranches(_ section: Int) -> [(Reference, width: Int)] {
         let code = sections[section].contents
         var found: [(Reference, width: Int)] = []
-        for index in sections[section].entities {
+        for index in sections[section].entities where entities[index].kind == .function {
             let entity = entities[index]
             var at = entity.range.lowerBound
             while at < entity.range.upperBound, let instruction = X86_64InstructionSet.decode(code, at: at) {
@@ -65,7 +65,7 @@ extension ObjectModel {
 
     private func function(_ section: Int, containing offset: Int) -> Int? {
         sections[section].entities.last { entities[$0].range.lowerBound <= offset }
-            .flatMap { entities[$0].range.contains(offset) ? $0 : nil }
+            .flatMap { entities[$0].range.contains(offset) && entities[$0].kind == .function ? $0 : nil }
     }
 
     /// Gives each entity its share of the references again.

@@ -1,0 +1,176 @@
+// Which source files of the kernel does a diff reach?
+//
+// An edited `.c` reaches itself, unless other sources include it (kernel/sched does that). An edited header reaches
+// every source that includes it, directly or through other headers; that can be most of the kernel, although
+// nearly all of those objects come out as they were. So headers are followed by what they define: a source counts
+// only if it mentions a name whose definition the diff touches, or a name of a header that uses such a name.
+// A source can't depend on an edited definition without one of these words in it.
+//
+// Files of other architectures, tools and documents aren't part of this kernel.
+
+import Findings
+import Linux
+
+struct KernelReach {
+    /// Top folder of the source.
+    let source: String
+    /// The most sources that a fix may reach; beyond it the diff is refused.
+    var limit = 120
+
+    /// What a diff reaches.
+    struct Result: Equatable, Sendable {
+        /// Sources to compile, relative to the tree, sorted.
+        var sources: [String] = []
+        /// What the reader of the report should know.
+        var notes: [String] = []
+    }
+
+    /// Finds the sources.
+    func find(_ diff: StabilisedDiff) throws(BuildError) -> Result {
+        var result = Result()
+        var direct: Set<String> = []
+        var headers: [StabilisedFile] = []
+        for file in diff.files {
+            switch try Self.place(of: file) {
+            case .elsewhere(let why): result.notes.append("\(file.path): \(why)")
+            case .source: direct.insert(file.path)
+            case .header: headers.append(file)
+            }
+        }
+        var sources: Set<String> = []
+        for path in direct.sorted() {
+            let users = try includers(of: [path], files: "*.c")
+            if users.isEmpty {
+                sources.insert(path)
+            } else {
+                sources.formUnion(users)
+                result.notes.append("\(path) is included by \(users.sorted().joined(separator: ", "))")
+            }
+        }
+        if !headers.isEmpty { sources.formUnion(try reached(through: headers)) }
+        guard sources.count <= limit else {
+            throw BuildError(
+                .kernelRefused, "the diff reaches \(sources.count) files of the kernel",
+                evidence: [
+                    "headers": headers.map(\.path).joined(separator: ", "), "limit": "\(limit)",
+                ], remedy: "Make the fix in the sources that need it, and leave the shared header as it is.")
+        }
+        if sources.isEmpty {
+            throw BuildError(
+                .kernelNothing, "the diff changes no source of this kernel",
+                evidence: ["files": diff.files.map(\.path).joined(separator: ", ")])
+        }
+        result.sources = sources.sorted()
+        return result
+    }
+
+    private enum Place {
+        case source
+        case header
+        case elsewhere(String)
+    }
+
+    private static let otherFolders = ["Documentation/", "tools/", "samples/", "scripts/", "usr/", "certs/", "LICENSES/"]
+    private static let separateImages = ["arch/x86/boot/", "arch/x86/entry/vdso/", "arch/x86/realmode/", "arch/x86/purgatory/"]
+
+    private static func place(of file: StabilisedFile) throws(BuildError) -> Place {
+        let path = file.path
+        if otherFolders.contains(where: path.hasPrefix) { return .elsewhere("not part of the kernel") }
+        if path.hasPrefix("arch/"), !path.hasPrefix("arch/x86/") { return .elsewhere("of another architecture") }
+        if let folder = separateImages.first(where: path.hasPrefix) {
+            throw BuildError(
+                .kernelRefused, "the diff changes \(path), which isn't code of the running kernel",
+                evidence: ["file": path, "reason": "\(folder) makes an image of its own"])
+        }
+        if path.hasSuffix(".S") {
+            throw BuildError(.assembly, "the diff changes the assembly file \(path)", evidence: ["file": path])
+        }
+        if path.hasSuffix(".h") { return .header }
+        guard path.hasSuffix(".c") else { return .elsewhere("no source") }
+        return file.change == .removed ? .elsewhere("removed; the running kernel keeps its code") : .source
+    }
+}
+
+// MARK: - who includes what
+
+extension KernelReach {
+    /// Folders whose files can be part of this kernel.
+    private static let searched = [
+        "arch/x86", "block", "crypto", "drivers", "fs", "include", "init", "io_uring", "ipc", "kernel", "lib", "mm",
+        "net", "rust", "security", "sound", "virt",
+    ]
+
+    /// Files that name one of `paths` behind `#include`, relative.
+    private func includers(of paths: Set<String>, files: String) throws(BuildError) -> Set<String> {
+        let names = Set(paths.map(BuildPath.name)).sorted()
+        let pattern = "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?("
+            + names.map { $0.replacing(".", with: "\\.") }.joined(separator: "|") + ")[>\"]"
+        let lines = try grep(["-rHoE", "--include=\(files)", pattern])
+        var found: Set<String> = []
+        for line in lines {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            let file = String(line[..<colon])
+            let open = line[colon...].firstIndex { $0 == "<" || $0 == "\"" }
+            guard let open else { continue }
+            let name = line[line.index(after: open)...].dropLast()
+            if paths.contains(where: { Self.names(String(name), $0, from: file) }) { found.insert(file) }
+        }
+        return found
+    }
+
+    /// Whether `#include name` in a file can mean the path.
+    private static func names(_ name: String, _ path: String, from file: String) -> Bool {
+        let local = BuildPath.absolute(name, in: "/" + FileSystem.parent(of: file))
+        if local == "/" + path { return true }
+        let plain = BuildPath.absolute(name, in: "/").dropFirst()
+        return path == plain || path.hasSuffix("/" + plain)
+    }
+
+    private func grep(_ arguments: [String]) throws(BuildError) -> [Substring] {
+        let folders = Self.searched.filter { FileFacts.exists("\(source)/\($0)") }
+        let result: CommandResult
+        do throws(SystemError) {
+            result = try Command(
+                "grep", arguments + ["--"] + folders, environment: KernelTree.environment, directory: source
+            ).run()
+        } catch {
+            throw BuildError(error, path: "grep")
+        }
+        return result.outputText.split(separator: "\n")
+    }
+
+    private func reached(through headers: [StabilisedFile]) throws(BuildError) -> Set<String> {
+        var names: Set<String> = []
+        for header in headers {
+            let before = (try? FileSystem.readText("\(source)/\(header.oldPath ?? header.path)")) ?? ""
+            let after = header.postFile.isEmpty ? "" : (try? FileSystem.readText(header.postFile)) ?? ""
+            names.formUnion(HeaderNames.touched(before, after))
+        }
+        var open = Set(headers.flatMap { [$0.path] + ($0.oldPath.map { [$0] } ?? []) })
+        var known = open
+        var sources: Set<String> = []
+        while !open.isEmpty {
+            let users = try includers(of: open, files: "*.[ch]")
+            sources.formUnion(users.filter { $0.hasSuffix(".c") })
+            open = users.filter { $0.hasSuffix(".h") }.subtracting(known)
+            known.formUnion(open)
+        }
+        // Headers may pass a touched name on under names of their own.
+        var isGrowing = true
+        while isGrowing {
+            isGrowing = false
+            for path in known {
+                guard let text = try? FileSystem.readText("\(source)/\(path)") else { continue }
+                let more = HeaderNames.defining(names, in: text)
+                if !more.isSubset(of: names) {
+                    names.formUnion(more)
+                    isGrowing = true
+                }
+            }
+        }
+        return sources.filter { path in
+            guard let text = try? FileSystem.readText("\(source)/\(path)") else { return true }
+            return HeaderNames.mentions(names, text)
+        }
+    }
+}
