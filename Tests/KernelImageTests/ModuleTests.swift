@@ -36,7 +36,9 @@ struct ModuleTests {
         let entry = try image.contents(at: function.address, count: 5)
         let distance: Int32 = try entry.load(1)
         #expect(try entry.load(0, as: UInt8.self) == 0xe8)
-        #expect(function.address &+ 5 &+ UInt64(bitPattern: Int64(distance)) == kernel.symbols.address(of: "__fentry__"))
+        #expect(
+            function.address &+ 5 &+ UInt64(bitPattern: Int64(distance)) == kernel.symbols.address(of: "__fentry__")
+        )
         #expect(image.importedAddress(of: "__fentry__") == kernel.symbols.address(of: "__fentry__"))
     }
 

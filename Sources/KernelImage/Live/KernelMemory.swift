@@ -33,7 +33,8 @@ public final class KernelMemory: Sendable {
         throw KernelImageError(.missing("memory at 0x\(String(address, radix: 16))"), in: Self.path)
     }
 
-    private static func read(_ file: borrowing OwnedDescriptor, at offset: UInt64, count: Int) throws(KernelImageError)
+    private static func read(_ file: borrowing OwnedDescriptor, at offset: UInt64, count: Int)
+        throws(KernelImageError)
         -> [UInt8]
     {
         var bytes = [UInt8](repeating: 0, count: count)
@@ -41,7 +42,8 @@ public final class KernelMemory: Sendable {
         while done < count {
             // The slice lies inside the array, which lives through the call.
             let result = unsafe bytes.withUnsafeMutableBytes { all in
-                unsafe file.read(at: offset &+ UInt64(done), into: UnsafeMutableRawBufferPointer(rebasing: all[done...]))
+                unsafe file.read(
+                    at: offset &+ UInt64(done), into: UnsafeMutableRawBufferPointer(rebasing: all[done...]))
             }
             do throws(SystemError) {
                 let got = try result.check("pread", path)

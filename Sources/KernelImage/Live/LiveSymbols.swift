@@ -51,7 +51,9 @@ public struct LiveSymbols: Sendable {
             address = address << 4 | digit
             at += 1
         }
-        guard at > line.startIndex, at + 3 < line.endIndex, line[at] == 0x20, line[at + 2] == 0x20 else { return nil }
+        guard at > line.startIndex, at + 3 < line.endIndex, line[at] == 0x20, line[at + 2] == 0x20 else {
+            return nil
+        }
         let kind = line[at + 1]
         let rest = line[(at + 3)...]
         let name = rest.prefix { $0 != 0x09 && $0 != 0x20 }

@@ -21,7 +21,9 @@ public struct RunningKernel: Sendable {
     /// The build-id among the kernel's notes.
     public static func buildID(inNotes bytes: [UInt8]) throws(KernelImageError) -> BuildID? {
         try reading { () throws(ELFError) in
-            try Note.list(ByteView(bytes)).first { $0.owner == "GNU" && $0.type == 3 }.map { BuildID($0.descriptor) }
+            try Note.list(ByteView(bytes)).first { $0.owner == "GNU" && $0.type == 3 }.map {
+                BuildID($0.descriptor)
+            }
         }
     }
 
@@ -31,7 +33,9 @@ public struct RunningKernel: Sendable {
     }
 
     /// The running kernel's types.
-    public static func types() throws(KernelImageError) -> BTF { try BTF(ByteView(try read("/sys/kernel/btf/vmlinux"))) }
+    public static func types() throws(KernelImageError) -> BTF {
+        try BTF(ByteView(try read("/sys/kernel/btf/vmlinux")))
+    }
 
     /// The build-id of a loaded module; `nil` if it has none.
     public static func buildID(ofModule name: String) throws(KernelImageError) -> BuildID? {

@@ -76,8 +76,10 @@ public struct ModuleStructure: Sendable, Equatable {
         }
         let relocations = try reading { () throws(ELFError) in try module.file.relocations(of: section) }
         func place(_ name: String) -> Int? {
-            relocations.first { module.symbols.indices.contains($0.symbol) && module.symbols[$0.symbol].name == name }
-                .flatMap { Int(exactly: $0.offset) }
+            relocations.first {
+                module.symbols.indices.contains($0.symbol) && module.symbols[$0.symbol].name == name
+            }
+            .flatMap { Int(exactly: $0.offset) }
         }
         size = Int(clamping: section.size)
         alignment = section.alignment

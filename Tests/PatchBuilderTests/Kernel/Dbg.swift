@@ -29,7 +29,8 @@ import Testing
             lap("read \(path)")
             var object: any KernelObject = kernel
             if path.contains("8021q") {
-                object = try ModuleImage(ModuleFile(reading: "\(fixture.modules)/kernel/net/8021q/8021q.ko"), kernel: kernel.symbols)
+                object = try ModuleImage(
+                    ModuleFile(reading: "\(fixture.modules)/kernel/net/8021q/8021q.ko"), kernel: kernel.symbols)
             }
             let placement = KernelPlacer.place(model, unit: path, in: object)
             lap("placed")
@@ -39,10 +40,15 @@ import Testing
                 case .proven: counts["proven", default: 0] += 1
                 case .overridden: counts["overridden", default: 0] += 1
                 case .absent: counts["absent", default: 0] += 1; print("DBG absent", model.entities[index].name)
-                case .mismatch(let m): counts["mismatch", default: 0] += 1; print("DBG", m.function, m.offset, m.reason, "E", m.expected, "F", m.found)
+                case .mismatch(let m):
+                    counts["mismatch", default: 0] += 1;
+                    print("DBG", m.function, m.offset, m.reason, "E", m.expected, "F", m.found)
                 }
             }
-            print("DBG", path, counts, "data", model.entities.filter { $0.kind == .data && placement.addresses[$0.index] == nil }.map(\.name).prefix(20))
+            print(
+                "DBG", path, counts, "data",
+                model.entities.filter { $0.kind == .data && placement.addresses[$0.index] == nil }.map(\.name)
+                    .prefix(20))
         }
     }
 }

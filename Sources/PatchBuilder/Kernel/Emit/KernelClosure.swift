@@ -38,6 +38,9 @@ struct KernelClosure {
     /// What the reader of the report should know.
     private(set) var notes: [String] = []
     private var known: Set<KernelPiece> = []
+    /// Records of tables that come along.
+    private(set) var records: [KernelRecord] = []
+    private var knownRecords: Set<KernelRecord> = []
 
     init(_ units: [KernelPatchUnit], _ resolver: KernelResolver) {
         self.units = units
@@ -50,10 +53,14 @@ struct KernelClosure {
         for function in replaced { include(unit: function.unit, entity: function.post) }
         for unit in units.indices { includeHooks(unit) }
         var next = 0
-        while next < pieces.count {
-            follow(pieces[next])
-            next += 1
-        }
+        repeat {
+            while next < pieces.count {
+                follow(pieces[next])
+                next += 1
+            }
+            // Records of code that is new here may need more code, as alternatives do.
+            collectRecords()
+        } while next < pieces.count
     }
 
     private mutating func refuse(_ unit: Int, _ entity: String, _ reason: String, remedy: String? = nil) {
@@ -110,7 +117,8 @@ extension KernelClosure {
             !replaced.contains(where: { $0.unit == unit && $0.post == post }), !chain.contains(post)
         else { return }
         if KernelSections.isInit(section) {
-            notes.append("\(entity.name) in \(units[unit].name) ran when the kernel started; its change has no effect")
+            notes.append(
+                "\(entity.name) in \(units[unit].name) ran when the kernel started; its change has no effect")
             return
         }
         if KernelSections.isIgnored(section) || entity.parsedName.isCold { return }
@@ -135,9 +143,12 @@ extension KernelClosure {
     private mutating func replaceCallers(_ unit: Int, _ post: Int, chain: [Int]) {
         let entity = units[unit].post.entities[post]
         let users = units[unit].post.users(of: post).filter { !chain.contains($0) }
-        if entity.isGlobal || users.isEmpty || users.contains(where: { units[unit].post.entities[$0].kind != .function }) {
+        if entity.isGlobal || users.isEmpty
+            || users.contains(where: { units[unit].post.entities[$0].kind != .function })
+        {
             refuse(
-                unit, entity.name, "it can't be redirected (no tracing at its entry), and others than its own file use it")
+                unit, entity.name,
+                "it can't be redirected (no tracing at its entry), and others than its own file use it")
             return
         }
         notes.append("\(entity.name) can't be redirected, so its callers are replaced")
@@ -160,7 +171,8 @@ extension KernelClosure {
     private mutating func checkData(_ unit: Int) {
         let model = units[unit].post
         for change in units[unit].comparison.data {
-            let section = change.post.map { model.sections[model.entities[$0].section].name }
+            let section =
+                change.post.map { model.sections[model.entities[$0].section].name }
                 ?? change.pre.map { units[unit].pre.sections[units[unit].pre.entities[$0].section].name } ?? ""
             if KernelSections.isIgnored(section) || KernelSections.isBookkeeping(section) { continue }
             switch change.kind {
@@ -169,10 +181,12 @@ extension KernelClosure {
             case .changedReadOnly where change.isTakenAlong: continue
             case .changedReadOnly:
                 if isUsed(unit, change) {
-                    refuse(unit, change.name, "a constant changed that other code reads too", remedy: Self.hookRemedy)
+                    refuse(
+                        unit, change.name, "a constant changed that other code reads too", remedy: Self.hookRemedy)
                 }
             case .changedInitialValue:
-                refuse(unit, change.name, "its start value changed, and the running kernel keeps its value",
+                refuse(
+                    unit, change.name, "its start value changed, and the running kernel keeps its value",
                     remedy: Self.hookRemedy)
             case .resized(let from, let to):
                 refuse(unit, change.name, "its size changed from \(from) to \(to) bytes", remedy: Self.hookRemedy)
@@ -196,7 +210,9 @@ extension KernelClosure {
     private mutating func checkSections(_ unit: Int) {
         func sizes(_ model: ObjectModel) -> [String: Int] {
             var sizes: [String: Int] = [:]
-            for section in model.sections where isUnknown(section.name) { sizes[section.name, default: 0] += section.size }
+            for section in model.sections where isUnknown(section.name) {
+                sizes[section.name, default: 0] += section.size
+            }
             return sizes
         }
         let (before, after) = (sizes(units[unit].pre), sizes(units[unit].post))
@@ -225,11 +241,15 @@ extension KernelClosure {
             if reference.type == X86_64Relocation.pc8.rawValue, section.isCode {
                 refuse(piece.unit, name(of: piece), "a short jump into another function")
             }
-            switch destination(of: reference, unit: piece.unit) {
-            case .success(.included(let unit, let entity)): include(unit: unit, entity: entity)
-            case .success: break
-            case .failure(let error): if !refusals.contains(error) { refusals.append(error) }
-            }
+            follow(reference, unit: piece.unit, from: piece)
+        }
+    }
+
+    private mutating func follow(_ reference: Reference, unit: Int, from piece: KernelPiece?) {
+        switch destination(of: reference, unit: unit, from: piece) {
+        case .success(.included(let unit, let entity)): include(unit: unit, entity: entity)
+        case .success: break
+        case .failure(let error): if !refusals.contains(error) { refusals.append(error) }
         }
     }
 
@@ -241,15 +261,24 @@ extension KernelClosure {
     }
 
     /// What a reference of included code or data leads to.
-    func destination(of reference: Reference, unit index: Int) -> Result<KernelDestination, BuildError> {
+    /// - Parameter piece: where the reference stands; `nil` for a record of a table, which is about the new code.
+    func destination(of reference: Reference, unit index: Int, from piece: KernelPiece?) -> Result<
+        KernelDestination, BuildError
+    > {
         let unit = units[index]
-        let isCall = reference.type == X86_64Relocation.plt32.rawValue
+        let isPointer = Self.isPointer(reference)
+        if case .entity(let entity) = reference.target {
+            let target = self.piece(unit: index, entity: entity)
+            if target == piece || piece == nil && contains(target) {
+                return .success(.included(unit: index, entity: entity))
+            }
+        }
         switch reference.target {
-        case .entity(let entity): return destination(entity: entity, unit: index, isCall: isCall)
+        case .entity(let entity): return destination(entity: entity, unit: index, isPointer: isPointer)
         case .external(let symbol):
             let name = unit.post.symbols[symbol].name
             if let (other, entity) = definition(of: name, besides: index) {
-                return destination(entity: entity, unit: other, isCall: isCall)
+                return destination(entity: entity, unit: other, isPointer: isPointer)
             }
             return resolver.external(name, in: unit)
         case .absolute, .unmodelled:
@@ -260,15 +289,30 @@ extension KernelClosure {
         }
     }
 
+    /// Whether a reference to a function takes its address: it leads to the very start, and isn't a call.
+    ///
+    /// The assembler marks calls and jumps to functions (PLT32); a jump to a place inside one never leads to the
+    /// start, where the tracer's call is.
+    private static func isPointer(_ reference: Reference) -> Bool {
+        switch X86_64Relocation(rawValue: reference.type) {
+        case .abs64, .abs32, .abs32s, .pc64: reference.addend == 0
+        case .pc32: reference.addend == -4
+        default: false
+        }
+    }
+
     /// A global function or variable that another unit of the patch defines.
     private func definition(of name: String, besides index: Int) -> (unit: Int, entity: Int)? {
         for (other, unit) in units.enumerated() where other != index {
-            if let entity = unit.post.entities(named: name).first(where: \.isGlobal) { return (other, entity.index) }
+            if let entity = unit.post.entities(named: name).first(where: \.isGlobal) {
+                return (other, entity.index)
+            }
         }
         return nil
     }
 
-    private func destination(entity index: Int, unit: Int, isCall: Bool) -> Result<KernelDestination, BuildError> {
+    private func destination(entity index: Int, unit: Int, isPointer: Bool) -> Result<KernelDestination, BuildError>
+    {
         let entity = units[unit].post.entities[index]
         let included = KernelDestination.included(unit: unit, entity: index)
         switch entity.kind {
@@ -282,7 +326,7 @@ extension KernelClosure {
         case .threadLocal: return failure(unit, entity.name, "a thread-local variable")
         case .function:
             let isReplaced = replaced.contains { $0.unit == unit && $0.post == index }
-            if isReplaced, !isCall { return own(entity, unit) ?? .success(included) }
+            if isReplaced, isPointer { return own(entity, unit) ?? .success(included) }
             if isReplaced || units[unit].comparison.change(post: index) != nil { return .success(included) }
             return own(entity, unit) ?? .success(included)
         case .data: return destination(data: entity, unit: unit)
@@ -300,7 +344,8 @@ extension KernelClosure {
             }
             return .success(included)
         case .changedReadOnly: return .success(included)
-        case .ambiguous: return failure(unit, entity.name, "several variables have its name; which one is meant can't be told")
+        case .ambiguous:
+            return failure(unit, entity.name, "several variables have its name; which one is meant can't be told")
         default:
             if let own = own(entity, unit) { return own }
             // A constant may be used as a copy; a variable is one only.
@@ -319,6 +364,71 @@ extension KernelClosure {
     /// The kernel's own counterpart of an entity, if it has one that can be named.
     private func own(_ entity: Entity, _ unit: Int) -> Result<KernelDestination, BuildError>? {
         guard let address = units[unit].oldAddress(ofPost: entity.index) else { return nil }
-        return resolver.symbol(at: address, names: [entity.name] + entity.aliases, in: units[unit]).map { .success($0) }
+        return resolver.symbol(at: address, names: [entity.name] + entity.aliases, in: units[unit]).map {
+            .success($0)
+        }
+    }
+}
+
+// MARK: - records of tables
+
+extension KernelClosure {
+    private mutating func collectRecords() {
+        for (index, unit) in units.enumerated() {
+            for table in resolver.tables {
+                for (section, found) in unit.post.sections.enumerated() where found.name == table.section {
+                    collect(KernelRecordReader(unit.post, section, table), unit: index)
+                }
+            }
+        }
+    }
+
+    private mutating func collect(_ reader: KernelRecordReader, unit: Int) {
+        for at in reader.starts {
+            guard let code = reader.reference(at, field: reader.table.codeField),
+                case .entity(let entity) = code.target,
+                contains(piece(unit: unit, entity: entity))
+            else { continue }
+            let record = KernelRecord(unit: unit, section: reader.section, at: at, table: reader.table)
+            guard knownRecords.insert(record).inserted else { continue }
+            if isDropped(record, reader) { continue }
+            records.append(record)
+            for reference in reader.references(at) { follow(reference, unit: unit, from: nil) }
+        }
+    }
+
+    /// Keys of jump labels and static calls must be the kernel's own: the module loader prepares these tables
+    /// before the patched module's symbols are known, and would read a key at a wrong address.
+    ///
+    /// A static call without its record still goes through the trampoline, which is always right. A jump label
+    /// without its record stays as it was compiled, so it may be left out only if that is harmless: a tracepoint
+    /// or a debug message that can't be switched on in the new code.
+    private mutating func isDropped(_ record: KernelRecord, _ reader: KernelRecordReader) -> Bool {
+        let key: Int
+        switch record.table.policy {
+        case .jumpLabel(let field), .staticCall(let field): key = field
+        default: return false
+        }
+        guard let reference = reader.reference(record.at, field: key),
+            case .success(.symbol(let object, let name, _)) = destination(
+                of: reference, unit: record.unit, from: nil),
+            object != "vmlinux"
+        else { return false }
+        let function =
+            reader.reference(record.at, field: record.table.codeField)
+            .map { units[record.unit].post.describe($0.target) } ?? ""
+        if case .staticCall = record.table.policy {
+            notes.append("\(function) calls through the trampoline of \(name)")
+        } else if name.hasPrefix("__tracepoint_") || name.hasPrefix("descriptor.")
+            || name.hasPrefix("__UNIQUE_ID_ddebug")
+        {
+            notes.append("\(function): \(name) can't be switched on in the new code")
+        } else {
+            refuse(
+                record.unit, function,
+                "it has a jump label whose key \(name) is in the module \(object), which can't be prepared in time",
+                remedy: "Use static_key_enabled(&\(name)) instead of static_branch_*() in the fix.")
+        }
+        return true
     }
 }

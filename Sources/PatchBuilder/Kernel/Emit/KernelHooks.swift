@@ -8,6 +8,7 @@
 
 import ELF
 import Findings
+import KernelImage
 
 enum KernelHooks {
     static let prefix = ".tsugite."
@@ -28,7 +29,8 @@ enum KernelHooks {
     }
 
     /// The callback of a kind for an object; more than one is refused.
-    static func callback(_ kind: String, object: String, _ units: [KernelPatchUnit]) throws(BuildError) -> Callback? {
+    static func callback(_ kind: String, object: String, _ units: [KernelPatchUnit]) throws(BuildError) -> Callback?
+    {
         var found: Callback?
         for (index, unit) in units.enumerated() where unit.object.name == object {
             for section in unit.post.sections where section.name == prefix + kind {

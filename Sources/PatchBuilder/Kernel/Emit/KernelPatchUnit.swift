@@ -15,6 +15,9 @@ struct KernelPatchUnit: Sendable {
     let object: any KernelObject
     /// Functions of the image that can be traced, by address.
     let entries: Set<UInt64>
+    /// For each proven function of the pre object the fields that depend on where kernel or module was put, as
+    /// offsets from its start.
+    let movedFields: [Int: [Range<Int>]]
 
     var pre: ObjectModel { comparison.pre }
     var post: ObjectModel { comparison.post }
@@ -36,13 +39,32 @@ struct KernelPatchUnit: Sendable {
         }
         var addresses: [UInt64?] = []
         var proofs: [Int: FunctionProof] = [:]
+        var moved: [Int: [Range<Int>]] = [:]
         for entity in comparison.pre.entities {
             let place = entity.name.isEmpty ? nil : places[entity.kind.rawValue + entity.name]
             addresses.append(place.flatMap { placement.addresses[$0] })
-            if let place, let proof = placement.functions[place] { proofs[entity.index] = proof }
+            guard let place, let proof = placement.functions[place] else { continue }
+            proofs[entity.index] = proof
+            if case .proven(let match) = proof {
+                moved[entity.index] = Self.movedFields(
+                    match, start: plain.entities[place].range.lowerBound, isKernel: object.name == "vmlinux")
+            }
         }
+        movedFields = moved
         self.addresses = addresses
         self.proofs = proofs
+    }
+
+    /// The kernel moves as a whole, so distances inside it stay; absolute fields, and distances to the variables
+    /// per processor, which don't move along, change. Modules are put together when they are loaded.
+    private static func movedFields(_ match: CodeMatch, start: Int, isKernel: Bool) -> [Range<Int>] {
+        match.references.compactMap { solved in
+            let offset = solved.reference.offset - start
+            var leavesKernel = false
+            if case .address(let address) = solved.filling { leavesKernel = address < 0xffff_0000_0000_0000 }
+            let isFixed = ReferenceForm.isRelative(solved.reference.type) && isKernel && !leavesKernel
+            return isFixed ? nil : offset..<(offset + ReferenceForm.width(solved.reference.type))
+        }
     }
 
     /// Address in the image of the old counterpart of an entity of the post object.

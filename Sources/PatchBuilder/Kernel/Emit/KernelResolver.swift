@@ -19,8 +19,10 @@ struct KernelResolver: Sendable {
         let table = unit.object.symbols
         let there = table.symbols(at: address)
         let keys = Set(names.map { EntityName($0).key })
-        guard let found = there.first(where: { names.contains($0.name) })
-            ?? there.first(where: { keys.contains(EntityName($0.name).key) }), let position = table.position(of: found)
+        guard
+            let found = there.first(where: { names.contains($0.name) })
+                ?? there.first(where: { keys.contains(EntityName($0.name).key) }),
+            let position = table.position(of: found)
         else { return nil }
         if unit.isKernel, position == 0, isExported(found.name) { return .export(found.name) }
         return .symbol(object: unit.object.name, name: found.name, position: position)
@@ -31,18 +33,23 @@ struct KernelResolver: Sendable {
         if isExported(name) { return .success(.export(name)) }
         if !unit.isKernel {
             // Another file of the same module.
-            if let found = only(unit.object.symbols.named(name)), let position = unit.object.symbols.position(of: found) {
+            if let found = only(unit.object.symbols.named(name)),
+                let position = unit.object.symbols.position(of: found)
+            {
                 return .success(.symbol(object: unit.object.name, name: name, position: position))
             }
             if let export = exports[name] {
-                return .success(.symbol(object: export.owner.split(separator: "/").last.map(String.init)?
-                    .replacing("-", with: "_") ?? export.owner, name: name, position: 0))
+                return .success(
+                    .symbol(
+                        object: export.owner.split(separator: "/").last.map(String.init)?
+                            .replacing("-", with: "_") ?? export.owner, name: name, position: 0))
             }
         }
         guard let found = only(kernel.named(name)), let position = kernel.position(of: found) else {
             return .failure(
                 BuildError(
-                    .kernelRefused, "\(unit.name) refers to \(name), which this kernel doesn't have or has more than once",
+                    .kernelRefused,
+                    "\(unit.name) refers to \(name), which this kernel doesn't have or has more than once",
                     evidence: ["unit": unit.name, "symbol": name],
                     remedy: "Add the files of the fix that define it."))
         }

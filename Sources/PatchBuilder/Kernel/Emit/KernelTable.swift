@@ -78,8 +78,10 @@ enum KernelSections {
     }
 
     private static let ignoredPrefixes = [
-        ".discard", ".modinfo", "__ksymtab", "___ksymtab", "__kcrctab", "___kcrctab", ".export_symbol", ".init", ".exit",
-        ".initcall", "__param", ".note", ".comment", ".eh_frame", ".con_initcall", ".BTF", ".printk_index", ".meminit",
+        ".discard", ".modinfo", "__ksymtab", "___ksymtab", "__kcrctab", "___kcrctab", ".export_symbol", ".init",
+        ".exit",
+        ".initcall", "__param", ".note", ".comment", ".eh_frame", ".con_initcall", ".BTF", ".printk_index",
+        ".meminit",
         ".memexit", ".devinit", ".devexit", ".tsugite", "__modver", "__llvm", ".alias",
     ]
 
@@ -92,7 +94,8 @@ enum KernelSections {
 
     /// Ordinary code and data.
     static func isPlain(_ name: String) -> Bool {
-        [".text", ".data", ".rodata", ".bss", ".noinstr", ".sched", ".spinlock", ".kprobes", ".ref", ".lock",
+        [
+            ".text", ".data", ".rodata", ".bss", ".noinstr", ".sched", ".spinlock", ".kprobes", ".ref", ".lock",
             ".softirqentry", ".irqentry", ".entry", ".cpuidle", ".altinstr_replacement", ".altinstr_aux",
             ".static_call.text", ".fixup",
         ].contains { name == $0 || name.hasPrefix($0 + ".") || name == $0 + ".text" }

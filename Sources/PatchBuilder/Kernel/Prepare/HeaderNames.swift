@@ -96,9 +96,11 @@ enum HeaderNames {
     }
 
     private static let keywords: Set<String> = [
-        "static", "inline", "extern", "const", "volatile", "struct", "union", "enum", "int", "long", "short", "char",
+        "static", "inline", "extern", "const", "volatile", "struct", "union", "enum", "int", "long", "short",
+        "char",
         "unsigned", "signed", "void", "return", "if", "else", "for", "while", "do", "switch", "case", "default",
-        "break", "continue", "goto", "sizeof", "typedef", "bool", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64",
+        "break", "continue", "goto", "sizeof", "typedef", "bool", "u8", "u16", "u32", "u64", "s8", "s16", "s32",
+        "s64",
         "__always_inline", "__init", "__must_check", "size_t", "ssize_t", "__u8", "__u16", "__u32", "__u64",
     ]
 

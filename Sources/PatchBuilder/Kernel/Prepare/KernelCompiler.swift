@@ -77,7 +77,9 @@ struct KernelCompiler {
         let command = Command(
             line.first ?? "", Array(line.dropFirst()), environment: KernelTree.environment, directory: folder)
         let result: CommandResult
-        do throws(SystemError) { result = try command.run() } catch { throw BuildError(error, path: line.first ?? "") }
+        do throws(SystemError) { result = try command.run() } catch {
+            throw BuildError(error, path: line.first ?? "")
+        }
         guard result.succeeded else {
             throw KernelTree.failed("\(source) doesn't compile", result)
         }

@@ -39,13 +39,14 @@ struct KernelReach {
         }
         var sources: Set<String> = []
         for path in direct.sorted() {
-            let users = try includers(of: [path], files: "*.c")
-            if users.isEmpty {
-                sources.insert(path)
-            } else {
-                sources.formUnion(users)
-                result.notes.append("\(path) is included by \(users.sorted().joined(separator: ", "))")
+            let users = try includers(of: [path], files: "*.c").filter { user in
+                !Self.separateImages.contains(where: user.hasPrefix)
             }
+            // Most sources that others include aren't compiled by themselves.
+            if users.isEmpty || isCompiled(path) { sources.insert(path) }
+            guard !users.isEmpty else { continue }
+            sources.formUnion(users)
+            result.notes.append("\(path) is included by \(users.sorted().joined(separator: ", "))")
         }
         if !headers.isEmpty { sources.formUnion(try reached(through: headers)) }
         guard sources.count <= limit else {
@@ -70,8 +71,12 @@ struct KernelReach {
         case elsewhere(String)
     }
 
-    private static let otherFolders = ["Documentation/", "tools/", "samples/", "scripts/", "usr/", "certs/", "LICENSES/"]
-    private static let separateImages = ["arch/x86/boot/", "arch/x86/entry/vdso/", "arch/x86/realmode/", "arch/x86/purgatory/"]
+    private static let otherFolders = [
+        "Documentation/", "tools/", "samples/", "scripts/", "usr/", "certs/", "LICENSES/",
+    ]
+    private static let separateImages = [
+        "arch/x86/boot/", "arch/x86/entry/vdso/", "arch/x86/realmode/", "arch/x86/purgatory/",
+    ]
 
     private static func place(of file: StabilisedFile) throws(BuildError) -> Place {
         let path = file.path
@@ -103,7 +108,8 @@ extension KernelReach {
     /// Files that name one of `paths` behind `#include`, relative.
     private func includers(of paths: Set<String>, files: String) throws(BuildError) -> Set<String> {
         let names = Set(paths.map(BuildPath.name)).sorted()
-        let pattern = "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?("
+        let pattern =
+            "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?("
             + names.map { $0.replacing(".", with: "\\.") }.joined(separator: "|") + ")[>\"]"
         let lines = try grep(["-rHoE", "--include=\(files)", pattern])
         var found: Set<String> = []
@@ -118,10 +124,21 @@ extension KernelReach {
         return found
     }
 
+    /// Whether the makefile beside a source has a rule for its object.
+    private func isCompiled(_ path: String) -> Bool {
+        let folder = FileSystem.parent(of: path)
+        let object = String(BuildPath.name(path).dropLast(2)) + ".o"
+        return ["Makefile", "Kbuild"].contains { name in
+            let text = (try? FileSystem.readText("\(source)/\(folder)/\(name)")) ?? ""
+            return text.split { $0.isWhitespace || $0 == "=" || $0 == "/" }.contains { $0 == object }
+        }
+    }
+
     /// Whether `#include name` in a file can mean the path.
     private static func names(_ name: String, _ path: String, from file: String) -> Bool {
         let local = BuildPath.absolute(name, in: "/" + FileSystem.parent(of: file))
         if local == "/" + path { return true }
+        if name.contains("../") || path.hasSuffix(".c") { return false }
         let plain = BuildPath.absolute(name, in: "/").dropFirst()
         return path == plain || path.hasSuffix("/" + plain)
     }

@@ -86,7 +86,8 @@ struct KernelTree: Sendable {
             throw BuildError(.kernelSource, "the configuration doesn't name its compiler")
         }
         guard name.contains("gcc") else {
-            throw BuildError(.kernelSource, "a kernel made by \(name) isn't supported", evidence: ["compiler": text])
+            throw BuildError(
+                .kernelSource, "a kernel made by \(name) isn't supported", evidence: ["compiler": text])
         }
         let result = try? Command(String(name), ["--version"], environment: environment).run()
         let found = result?.outputText.split(separator: "\n").first.map(String.init) ?? "none"

@@ -34,7 +34,8 @@ struct KernelPlacer {
         placeData(proofs)
         let checker = ReferenceChecker(model, addresses, object)
         for (index, proof) in proofs {
-            guard case .proven(let match) = proof, let wrong = checker.firstWrong(match, model.entities[index]) else {
+            guard case .proven(let match) = proof, let wrong = checker.firstWrong(match, model.entities[index])
+            else {
                 continue
             }
             proofs[index] = .mismatch(mismatch(model.entities[index], wrong))
@@ -130,7 +131,8 @@ struct KernelPlacer {
         var votes: [Int: [UInt64: Int]] = [:]
         for case .proven(let match) in proofs.values {
             for solved in match.references {
-                guard case .entity(let target) = solved.reference.target, case .address(let address) = solved.filling,
+                guard case .entity(let target) = solved.reference.target,
+                    case .address(let address) = solved.filling,
                     model.entities[target].kind == .data
                 else { continue }
                 let entity = model.entities[target]

@@ -34,7 +34,8 @@ struct ReferenceChecker {
     }
 
     /// Whether a reference to a symbol of another object leads to one; true for all other references.
-    static func isExternalRight(_ solved: SolvedReference, _ model: ObjectModel, _ object: any KernelObject) -> Bool {
+    static func isExternalRight(_ solved: SolvedReference, _ model: ObjectModel, _ object: any KernelObject) -> Bool
+    {
         guard case .external(let symbol) = solved.reference.target, case .address(let address) = solved.filling,
             model.symbols.indices.contains(symbol)
         else { return true }
@@ -46,7 +47,9 @@ struct ReferenceChecker {
 
     /// Fields of 32 bits hold the low half of an address.
     private static func isSame(_ one: UInt64, _ other: UInt64, _ type: UInt32) -> Bool {
-        one == other || ReferenceForm.width(type) == 4 && UInt32(truncatingIfNeeded: one) == UInt32(truncatingIfNeeded: other)
+        one == other
+            || ReferenceForm.width(type) == 4
+                && UInt32(truncatingIfNeeded: one) == UInt32(truncatingIfNeeded: other)
     }
 
     private func isRight(_ target: Reference.Target, _ address: UInt64, _ solved: SolvedReference) -> Bool {

@@ -74,7 +74,8 @@ extension ObjectModel {
             let entity = entities[index]
             let references = sections[entity.section].references
             entities[index].references =
-                references.firstIndex(from: entity.range.lowerBound)..<references.firstIndex(
+                references.firstIndex(
+                    from: entity.range.lowerBound)..<references.firstIndex(
                     from: entity.range.upperBound)
         }
     }

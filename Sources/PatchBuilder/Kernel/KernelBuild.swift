@@ -1,0 +1,282 @@
+// From a diff to a live patch for a distributor's shipped kernel:
+//
+//     stabilise   apply the diff to the texts, keep `__LINE__`                    StabilisedDiff
+//     reach       which sources of this kernel it concerns                        KernelReach
+//     compile     plain, pre and post objects of each                             KernelCompiler
+//     prove       the plain objects are what the image is made of                 KernelPlacer
+//     compare     what differs between pre and post                               ObjectComparison
+//     close       what has to come along, what stands in the way                  KernelClosure
+//     write       the module                                                      KernelModuleWriter
+//
+// Everything that can be wrong is found here, on the build machine; the running kernel is asked once more before
+// the patch is applied, by the bytes that the description in the patch file lists.
+
+import ELF
+import Findings
+import KernelImage
+import Linux
+package import LivePatch
+
+/// What came out.
+package struct KernelBuildResult: Sendable {
+    /// The patch file: a kernel module with a description of its own.
+    package var file: [UInt8]
+    /// What it replaces.
+    package var patch: KernelPatch
+    /// What was done and why, a line each.
+    package var notes: [String]
+}
+
+/// Builds live patches for one kernel; what was read of it is kept for the next.
+package struct KernelBuilder: Sendable {
+    private let package_: KernelPackage
+    private let tree: KernelTree
+    private let kernel: KernelBinary
+    private let types: BTF
+    private let sites: SiteMap
+    private let entries: Set<UInt64>
+    private let exports: ExportTable
+    private let sample: ModuleFile
+    private let work: String
+    private let jobs: Int
+
+    /// Reads the kernel and makes its source ready.
+    package init(_ package: KernelPackage, work: String, jobs: Int = 2) throws(BuildError) {
+        package_ = package
+        self.work = work
+        self.jobs = jobs
+        tree = try KernelTree.open(package, folder: "\(work)/kernels/\(package.release)", jobs: jobs)
+        let symvers = String(decoding: try WorkFolder.read(package.symvers), as: UTF8.self)
+        let samplePath = try Self.samplePath(package)
+        do throws(KernelImageError) {
+            kernel = try KernelBinary(reading: package.bootImage)
+            types = try kernel.types()
+            sites = try SiteMap(of: kernel, types: types)
+            entries = Set(try SiteTable.functionEntries.sites(in: kernel, types: types).map(\.address))
+            exports = try ExportTable(symvers: symvers)
+            sample = try ModuleFile(reading: samplePath)
+        } catch {
+            throw BuildError(error)
+        }
+    }
+
+    /// Any module of the kernel that has a start and an end.
+    private static func samplePath(_ package: KernelPackage) throws(BuildError) -> String {
+        for name in ["8021q", "loop", "dm_mod", "veth", "tun", "nbd"] {
+            if let path = try package.moduleFile(name) { return path }
+        }
+        throw BuildError(
+            .kernelSource, "no module of the kernel was found", evidence: ["folder": package.modules],
+            remedy: "Unpack the whole image package; a module shows how modules of this kernel look.")
+    }
+
+    /// Builds one live patch.
+    package func build(_ patches: [String], name: String, replaces: Bool = true) throws(BuildError)
+        -> KernelBuildResult
+    {
+        let folder = "\(work)/kernel-patches/\(name)"
+        try WorkFolder.make(folder)
+        let source = package_.source
+        let diff = try Stabilisation(tree: BuildTree(seen: source, copy: source), folder: folder).run(patches)
+        let reach = try KernelReach(source: source).find(diff)
+        let compiled = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
+            reach.sources, diff)
+        let (units, unused) = try prove(compiled)
+        var closure = KernelClosure(
+            units, KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types)))
+        closure.run()
+        if let refusal = closure.refusals.first {
+            throw closure.refusals.count == 1 ? refusal : refusal.adding("refusals", "\(closure.refusals.count)")
+        }
+        guard !closure.replaced.isEmpty else { throw nothing(closure, unused) }
+        return try emit(
+            closure, name: name, replaces: replaces, diff: try WorkFolder.read(diff.diffFile),
+            notes: reach.notes + unused)
+    }
+
+    private func nothing(_ closure: KernelClosure, _ unused: [String]) -> BuildError {
+        let isInit = closure.notes.contains { $0.contains("ran when the kernel started") }
+        return BuildError(
+            isInit ? .kernelRefused : .kernelNothing,
+            isInit
+                ? "the fix changes only code that ran when the kernel started"
+                : "the fix changes no code that this kernel runs",
+            evidence: ["notes": (closure.notes + unused).joined(separator: "; ")])
+    }
+}
+
+// MARK: - prove and compare
+
+extension KernelBuilder {
+    private func prove(_ compiled: [KernelUnit]) throws(BuildError) -> (units: [KernelPatchUnit], unused: [String])
+    {
+        var units: [KernelPatchUnit] = []
+        var unused: [String] = []
+        var modules: [String: (ModuleImage, Set<UInt64>)] = [:]
+        for unit in compiled {
+            let comparison = ObjectComparison(pre: try Self.read(unit.pre), post: try Self.read(unit.post))
+            if comparison.isSame { continue }
+            var object: any KernelObject = kernel
+            var entries = entries
+            if let name = unit.module {
+                let known = modules[name]
+                guard let found = known == nil ? try module(name) : known else {
+                    unused.append("\(unit.source): this kernel has no module \(name)")
+                    continue
+                }
+                modules[name] = found
+                (object, entries) = found
+            }
+            let plain = try Self.read(unit.plain)
+            let placement = KernelPlacer.place(plain, unit: unit.source, in: object)
+            let functions = plain.entities.count { $0.kind == .function }
+            if placement.proven == 0, functions > 0 {
+                unused.append("\(unit.source) isn't part of this kernel")
+                continue
+            }
+            try LayoutCheck(pre: unit.pre, post: unit.post, unit: unit.source).run()
+            units.append(
+                KernelPatchUnit(
+                    name: unit.source, comparison: comparison, plain: plain, placement: placement, object: object,
+                    entries: entries))
+        }
+        return (units, unused)
+    }
+
+    private static func read(_ path: String) throws(BuildError) -> ObjectModel {
+        let bytes = try WorkFolder.read(path)
+        do throws(ELFError) {
+            return try ObjectModel(try ELFFile(ByteView(bytes)), name: path).withSiblingReferences()
+        } catch {
+            throw BuildError(error.finding).adding("object", path)
+        }
+    }
+
+    private func module(_ name: String) throws(BuildError) -> (ModuleImage, Set<UInt64>)? {
+        guard let path = try package_.moduleFile(name) else { return nil }
+        do throws(KernelImageError) {
+            let image = try ModuleImage(try ModuleFile(reading: path), kernel: kernel.symbols)
+            let entries = try SiteTable.functionEntries.sites(in: image, types: types)
+            return (image, Set(entries.map(\.address)))
+        } catch {
+            throw BuildError(error)
+        }
+    }
+}
+
+// MARK: - write
+
+extension KernelBuilder {
+    private func emit(
+        _ closure: KernelClosure, name: String, replaces: Bool, diff: [UInt8], notes: [String]
+    ) throws(BuildError) -> KernelBuildResult {
+        var layout = ModuleLayout(closure)
+        let targets = try targets(closure)
+        let patch = KernelPatch(
+            name: name, module: Self.moduleName(name), release: kernel.release, buildID: kernel.buildID,
+            changes: [Digest(of: diff)], replaces: replaces, targets: targets)
+        var objects: [LivePatchStructures.Object] = []
+        for target in targets { objects.append(try structure(target, closure, layout)) }
+        do throws(KernelImageError) {
+            let structures = try LivePatchStructures(types)
+            let states = KernelHooks.states(closure.units)
+            let place = try structures.write(objects, states: states, replaces: replaces, into: &layout)
+            var writer = KernelModuleWriter(
+                layout, frame: KernelModuleWriter.Frame(types: types, sample: sample, exports: exports),
+                description: patch)
+            let file = try writer.write(patch: place, diff: diff)
+            let reasons = closure.replaced.map { function in
+                let unit = closure.units[function.unit]
+                return "\(unit.post.entities[function.post].name) (\(unit.object.name)): \(function.reason)"
+            }
+            return KernelBuildResult(file: file, patch: patch, notes: reasons + closure.notes + notes)
+        } catch {
+            throw BuildError(error)
+        }
+    }
+
+    /// Letters, digits and `_`, at most 55: what a module may be called.
+    private static func moduleName(_ name: String) -> String {
+        let plain = name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
+        return "tsugite_" + String(plain.prefix(47))
+    }
+
+    private func targets(_ closure: KernelClosure) throws(BuildError) -> [KernelPatchTarget] {
+        var targets: [KernelPatchTarget] = []
+        for function in closure.replaced {
+            let unit = closure.units[function.unit]
+            let code = try code(function, unit)
+            if let known = targets.firstIndex(where: { $0.name == unit.object.name }) {
+                targets[known].functions.append(code)
+            } else {
+                let file = (unit.object as? ModuleImage)?.module.file
+                targets.append(
+                    KernelPatchTarget(
+                        name: unit.object.name, buildID: file.flatMap { try? $0.buildID() }, functions: [code]))
+            }
+        }
+        return targets
+    }
+
+    private func code(_ function: ReplacedKernelFunction, _ unit: KernelPatchUnit) throws(BuildError)
+        -> ReplacedKernelCode
+    {
+        let entity = unit.pre.entities[function.pre]
+        let table = unit.object.symbols
+        guard case .proven(let match) = unit.proofs[function.pre],
+            let symbol = table.symbols(at: function.address).first(where: {
+                ([entity.name] + entity.aliases).contains($0.name)
+            }),
+            let position = table.position(of: symbol)
+        else {
+            throw BuildError(
+                .kernelMismatch, "\(entity.name) has no symbol in \(unit.object.name)",
+                evidence: ["unit": unit.name])
+        }
+        do throws(KernelImageError) {
+            let bytes = try unit.object.contents(at: function.address, count: UInt64(match.size)).bytes
+            let map = unit.isKernel ? sites : try SiteMap(of: unit.object, types: types)
+            var mask = map.mask(of: function.address..<(function.address + UInt64(match.size)))
+            for field in unit.movedFields[function.pre] ?? [] {
+                for index in field where mask.indices.contains(index) { mask[index] = true }
+            }
+            return ReplacedKernelCode(name: symbol.name, position: position, original: bytes, mutable: mask.ranges)
+        } catch {
+            throw BuildError(error)
+        }
+    }
+
+    private func structure(_ target: KernelPatchTarget, _ closure: KernelClosure, _ layout: ModuleLayout)
+        throws(BuildError) -> LivePatchStructures.Object
+    {
+        let mine = closure.replaced.filter { closure.units[$0.unit].object.name == target.name }
+        var functions: [LivePatchStructures.Function] = []
+        for (code, function) in zip(target.functions, mine) {
+            guard let place = layout.place(unit: function.unit, entity: function.post) else { continue }
+            functions.append(LivePatchStructures.Function(name: code.name, position: code.position, new: place))
+        }
+        var callbacks: [(name: String, target: ModuleArea.Target)] = []
+        for kind in KernelHooks.callbacks {
+            guard let found = try KernelHooks.callback(kind, object: target.name, closure.units),
+                let place = layout.place(unit: found.unit, entity: found.entity)
+            else { continue }
+            callbacks.append((kind, place))
+        }
+        return LivePatchStructures.Object(name: target.name, functions: functions, callbacks: callbacks)
+    }
+}
+
+extension [Bool] {
+    /// The runs of `true`.
+    fileprivate var ranges: [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        for (index, isSet) in enumerated() where isSet {
+            if let last = ranges.last, last.upperBound == index {
+                ranges[ranges.count - 1] = last.lowerBound..<(index + 1)
+            } else {
+                ranges.append(index..<(index + 1))
+            }
+        }
+        return ranges
+    }
+}
