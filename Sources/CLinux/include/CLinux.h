@@ -8,6 +8,7 @@
 #include "linux_constants.h"
 #include "linux_files.h"
 #include "linux_memory.h"
+#include "linux_modules.h"
 #include "linux_processes.h"
 #include "linux_spawn.h"
 #include "linux_trace.h"
