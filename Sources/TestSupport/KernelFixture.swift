@@ -14,6 +14,10 @@ public struct KernelFixture: Sendable {
 
     /// Where the package's files are.
     public let folder: String
+
+    /// Names a folder that is laid out as the script does it.
+    public init(folder: String) { self.folder = folder }
+
     /// The kernel's release.
     public var release: String { (folder as NSString).lastPathComponent }
     /// Path of the boot image.

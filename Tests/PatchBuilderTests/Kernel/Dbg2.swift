@@ -10,7 +10,7 @@ import Testing
         guard let list = ProcessInfo.processInfo.environment["DBG_PATCHES"],
             let out = ProcessInfo.processInfo.environment["DBG_OUT"]
         else { return }
-        let fixture = try #require(KernelFixture.source)
+        let fixture = ProcessInfo.processInfo.environment["DBG_KERNEL"].map { KernelFixture(folder: $0) } ?? KernelFixture.source!
         let package = try KernelPackage(
             root: fixture.folder, release: fixture.release, source: fixture.folder + "/source")
         var clock = ContinuousClock().now

@@ -337,6 +337,8 @@ extension KernelClosure {
         let included = KernelDestination.included(unit: unit, entity: entity.index)
         let section = units[unit].post.sections[entity.section]
         let change = units[unit].comparison.data.first { $0.post == entity.index }
+        // Whether a debug message is on, or was printed once, need not be shared with the old code.
+        if KernelSections.isBookkeeping(section.name) { return .success(included) }
         switch change?.kind {
         case .newReadOnly, .newWritable:
             if KernelSections.isPerCPU(section.name) {
@@ -349,7 +351,7 @@ extension KernelClosure {
         default:
             if let own = own(entity, unit) { return own }
             // A constant may be used as a copy; a variable is one only.
-            if !section.isWritable || KernelSections.isBookkeeping(section.name) { return .success(included) }
+            if !section.isWritable { return .success(included) }
             return failure(unit, entity.name, "where the kernel has this variable can't be told")
         }
     }
@@ -402,7 +404,7 @@ extension KernelClosure {
     ///
     /// A static call without its record still goes through the trampoline, which is always right. A jump label
     /// without its record stays as it was compiled, so it may be left out only if that is harmless: a tracepoint
-    /// or a debug message that can't be switched on in the new code.
+    /// that can't be switched on in the new code.
     private mutating func isDropped(_ record: KernelRecord, _ reader: KernelRecordReader) -> Bool {
         let key: Int
         switch record.table.policy {

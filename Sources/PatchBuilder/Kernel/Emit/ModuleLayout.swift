@@ -81,6 +81,8 @@ extension ModuleLayout {
             let isAlternative = section.name == ".altinstr_replacement"
             return (isAlternative ? section.name : ".text", [.alloc, .execinstr], false)
         }
+        // The loader registers debug messages by this section.
+        if section.name == "__dyndbg" { return (section.name, [.alloc, .write], false) }
         if section.flags.contains(.write) {
             return section.contents.isEmpty
                 ? (".bss", [.alloc, .write], true) : (".data", [.alloc, .write], false)

@@ -48,32 +48,35 @@ struct KernelCompiler {
                 post: base + ".post.o", module: entry.command.module)
         }
         let both = commands.map(\.command)
-        try each(units, both) { ($0.pre) }
+        try each(units, both, .preFailed) { $0.pre }
         let items = diff.files.flatMap { file in
             [TextExchange.Item(path: file.path, text: file.postFile.isEmpty ? nil : file.postFile)]
                 + (file.oldPath.map { [TextExchange.Item(path: $0, text: nil)] } ?? [])
         }
         try TextExchange(tree: tree.package.source, folder: tree.folder).with(items) { () throws(BuildError) in
-            try each(units, both) { ($0.post) }
+            try each(units, both, .postFailed) { $0.post }
         }
         return units
     }
 
     private func each(
-        _ units: [KernelUnit], _ commands: [KernelCommand], _ output: @escaping @Sendable (KernelUnit) -> String
+        _ units: [KernelUnit], _ commands: [KernelCommand], _ code: FindingCode,
+        _ output: @escaping @Sendable (KernelUnit) -> String
     ) throws(BuildError) {
         let build = tree.build
         _ = try Parallel.map(units.count, jobs: jobs) { index throws(BuildError) in
             let object = output(units[index])
             let compile = commands[index].compile(into: object, adding: Self.sectioned)
             for line in [compile] + commands[index].steps(on: object) {
-                try Self.run(line, in: build, for: units[index].source)
+                try Self.run(line, in: build, for: units[index].source, code)
             }
             return index
         }
     }
 
-    private static func run(_ line: [String], in folder: String, for source: String) throws(BuildError) {
+    private static func run(_ line: [String], in folder: String, for source: String, _ code: FindingCode)
+        throws(BuildError)
+    {
         let command = Command(
             line.first ?? "", Array(line.dropFirst()), environment: KernelTree.environment, directory: folder)
         let result: CommandResult
@@ -81,7 +84,10 @@ struct KernelCompiler {
             throw BuildError(error, path: line.first ?? "")
         }
         guard result.succeeded else {
-            throw KernelTree.failed("\(source) doesn't compile", result)
+            throw KernelTree.failed(
+                "\(source) doesn't compile", result, code,
+                remedy: code == .postFailed
+                    ? "Add the files that the fix needs as well, such as the headers of the same commit." : nil)
         }
     }
 }

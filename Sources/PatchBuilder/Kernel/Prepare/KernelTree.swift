@@ -99,12 +99,15 @@ struct KernelTree: Sendable {
         return String(name)
     }
 
-    static func failed(_ what: String, _ result: CommandResult) -> BuildError {
+    /// A tool's failure, in its own words.
+    static func failed(
+        _ what: String, _ result: CommandResult, _ code: FindingCode = .kernelSource, remedy: String? = nil
+    ) -> BuildError {
         let lines = (result.errorText + result.outputText).split(separator: "\n")
         let errors = lines.filter { $0.contains("error") || $0.contains("***") }
         let shown = errors.isEmpty ? lines.suffix(6) : errors.prefix(6)
         return BuildError(
-            .kernelSource, what, evidence: ["output": shown.joined(separator: " | ")],
-            remedy: "Install make, flex, bison, bc, libelf-dev, libssl-dev and dwarves, then run again.")
+            code, what, evidence: ["output": shown.joined(separator: " | ")],
+            remedy: remedy ?? "Install make, flex, bison, bc, libelf-dev, libssl-dev and dwarves, then run again.")
     }
 }
