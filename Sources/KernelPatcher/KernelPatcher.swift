@@ -1,1 +1,0 @@
-// KernelPatcher: see ARCHITECTURE.md.
