@@ -71,6 +71,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What `make test-kernel` runs: outside of the guest to build patches, inside to apply them.
+        .executableTarget(
+            name: "kernel-builder", dependencies: ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
+            path: "Tests/Kernel/Builder", swiftSettings: strict),
+        .executableTarget(
+            name: "kernel-in-guest", dependencies: ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
+            path: "Tests/Kernel/InGuest", swiftSettings: strict),
+
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),

@@ -1,6 +1,6 @@
 public import ELF
-public import LivePatch
 import Linux
+public import LivePatch
 
 /// A patch file for a kernel, read whole and checked.
 public struct KernelPatchFile: Sendable {

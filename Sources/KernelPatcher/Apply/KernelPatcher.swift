@@ -1,7 +1,7 @@
 import Findings
 import KernelImage
-import LivePatch
 import Linux
+import LivePatch
 
 // Putting a live patch into the running kernel, and taking it out.
 //
@@ -44,7 +44,9 @@ public struct KernelPatcher: Sendable {
     }
 
     /// Applies a patch file.
-    public func apply(_ file: KernelPatchFile, _ options: Options = Options()) throws(KernelPatcherError) -> KernelOutcome {
+    public func apply(_ file: KernelPatchFile, _ options: Options = Options()) throws(KernelPatcherError)
+        -> KernelOutcome
+    {
         let patch = file.patch
         if let loaded = try patches().first(where: { $0.module == patch.module }), loaded.isEnabled {
             return .nothingToDo("\(patch.module) is applied already")
@@ -60,7 +62,8 @@ public struct KernelPatcher: Sendable {
         let symbols = try image { () throws(KernelImageError) in try RunningKernel.symbols() }
         let ranges = PatchedRanges(proof.ranges, symbols: symbols)
         let ended = try watch(patch.module, isEnabling: true, ranges, from: start, options.deadline)
-        var report = KernelReport(module: patch.module, seconds: ended.seconds, blockers: ended.blockers, waiting: proof.absent)
+        var report = KernelReport(
+            module: patch.module, seconds: ended.seconds, blockers: ended.blockers, waiting: proof.absent)
         if ended.isDone {
             if patch.replaces { report.unloaded = try unloadLeftovers(besides: patch.module) }
             return .applied(report)
@@ -95,7 +98,9 @@ public struct KernelPatcher: Sendable {
     }
 
     /// The new code of a live patch: what must be left before it can go.
-    private static func ranges(ofModule module: String, _ symbols: LiveSymbols) -> [(range: Range<UInt64>, name: String)] {
+    private static func ranges(ofModule module: String, _ symbols: LiveSymbols) -> [(
+        range: Range<UInt64>, name: String
+    )] {
         guard let table = symbols.modules[module] else { return [] }
         return table.all.filter(\.isCode).map { symbol in
             (symbol.address..<(symbol.address &+ (table.extent(of: symbol) ?? 1)), symbol.name)
@@ -127,7 +132,10 @@ extension KernelPatcher {
         var pause = Backoff(deadline: deadline)
         while true {
             let state = try system { () throws(SystemError) in try folder.patch(module) }
-            let isDone = isEnabling ? state.map { !$0.isInTransition } ?? false : state.map { !$0.isEnabled && !$0.isInTransition } ?? true
+            let isDone =
+                isEnabling
+                ? state.map { !$0.isInTransition } ?? false
+                : state.map { !$0.isEnabled && !$0.isInTransition } ?? true
             let passed = start.duration(to: .now)
             if isDone { return End(isDone: true, seconds: passed.seconds) }
             if isEnabling, state == nil { return End(isDone: false, seconds: passed.seconds) }

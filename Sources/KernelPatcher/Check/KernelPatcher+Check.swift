@@ -1,12 +1,14 @@
 import ELF
 public import Findings
 import KernelImage
-public import LivePatch
 import Linux
+public import LivePatch
 
 extension KernelPatcher {
     /// What stands against applying a patch to the running kernel now; nothing is changed.
-    public func check(_ patch: KernelPatch) throws(KernelPatcherError) -> (proof: LiveProof.Result?, findings: [Finding]) {
+    public func check(_ patch: KernelPatch) throws(KernelPatcherError) -> (
+        proof: LiveProof.Result?, findings: [Finding]
+    ) {
         var findings = try abilities()
         guard findings.isEmpty else { return (nil, findings) }
         let running = try image { () throws(KernelImageError) in try RunningKernel() }
@@ -16,12 +18,14 @@ extension KernelPatcher {
         if let busy = try patches().first(where: \.isInTransition) {
             findings.append(
                 Finding(
-                    .kernelBusy, "\(busy.module) is in the middle of its transition", evidence: ["patch": busy.module]))
+                    .kernelBusy, "\(busy.module) is in the middle of its transition",
+                    evidence: ["patch": busy.module]))
         }
         findings += conflicts(patch)
         let proof = try image { () throws(KernelImageError) in
             let memory = try KernelMemory()
-            let proof = LiveProof(symbols: try RunningKernel.symbols()) { (address, count) throws(KernelImageError) in
+            let proof = LiveProof(symbols: try RunningKernel.symbols()) {
+                (address, count) throws(KernelImageError) in
                 try memory.contents(at: address, count: count)
             }
             return try proof.check(patch)
@@ -35,7 +39,9 @@ extension KernelPatcher {
     private func abilities() throws(KernelPatcherError) -> [Finding] {
         guard FileFacts.exists("/sys/kernel/livepatch") else {
             return [
-                Finding(.kernelUnable, "the running kernel has no live patching", evidence: ["missing": "CONFIG_LIVEPATCH"])
+                Finding(
+                    .kernelUnable, "the running kernel has no live patching",
+                    evidence: ["missing": "CONFIG_LIVEPATCH"])
             ]
         }
         if (try? SmallFile.text("/proc/sys/kernel/modules_disabled")) == "1" {
@@ -59,7 +65,8 @@ extension KernelPatcher {
         Finding(
             .kernelOther, "\(patch.name) is for another kernel",
             evidence: [
-                "patch for": "\(patch.release) \(patch.buildID)", "running": "\(running.release) \(running.buildID)",
+                "patch for": "\(patch.release) \(patch.buildID)",
+                "running": "\(running.release) \(running.buildID)",
             ])
     }
 
@@ -81,8 +88,11 @@ extension KernelPatcher {
     /// Loaded modules must be the very ones that the patch was made for.
     private func modules(_ patch: KernelPatch) throws(KernelPatcherError) -> [Finding] {
         var findings: [Finding] = []
-        for target in patch.targets where target.name != "vmlinux" && FileFacts.exists("/sys/module/\(target.name)") {
-            let running = try image { () throws(KernelImageError) in try RunningKernel.buildID(ofModule: target.name) }
+        for target in patch.targets where target.name != "vmlinux" && FileFacts.exists("/sys/module/\(target.name)")
+        {
+            let running = try image { () throws(KernelImageError) in
+                try RunningKernel.buildID(ofModule: target.name)
+            }
             guard running != target.buildID else { continue }
             findings.append(
                 Finding(

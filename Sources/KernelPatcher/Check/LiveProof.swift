@@ -71,7 +71,9 @@ public struct LiveProof: Sendable {
                 evidence: [
                     "function": function.name, "object": object, "offset": "0x" + String(offset, radix: 16),
                     "shipped": Self.bytes(function.original, offset), "running": Self.bytes(bytes, offset),
-                ], remedy: "Find out who changed it (a probe, a rootkit, another patcher) before anything is applied."))
+                ],
+                remedy: "Find out who changed it (a probe, a rootkit, another patcher) before anything is applied.")
+        )
     }
 
     private static func bytes(_ bytes: [UInt8], _ offset: Int) -> String {

@@ -24,7 +24,8 @@ public struct BlockingTask: Sendable, Equatable {
 
     /// Makes an entry.
     public init(
-        process: Int32, thread: Int32, command: String, waitsIn: String, stack: [StackFrame], function: String? = nil
+        process: Int32, thread: Int32, command: String, waitsIn: String, stack: [StackFrame],
+        function: String? = nil
     ) {
         self.process = process
         self.thread = thread

@@ -19,7 +19,8 @@ public struct TransitionScan: Sendable {
     /// - Parameters:
     ///   - isEnabling: whether tasks go from the old code to the new one; else back.
     ///   - limit: the most tasks that are described.
-    public func progress(isEnabling: Bool, ranges: PatchedRanges?, limit: Int = 64) throws(SystemError) -> Progress {
+    public func progress(isEnabling: Bool, ranges: PatchedRanges?, limit: Int = 64) throws(SystemError) -> Progress
+    {
         var progress = Progress(moved: 0, remaining: [])
         for process in try numbers(proc) {
             guard let threads = try? numbers("\(proc)/\(process)/task") else { continue }
@@ -40,7 +41,8 @@ public struct TransitionScan: Sendable {
         return progress
     }
 
-    private func task(_ process: Int32, _ thread: Int32, _ folder: String, _ ranges: PatchedRanges?) -> BlockingTask {
+    private func task(_ process: Int32, _ thread: Int32, _ folder: String, _ ranges: PatchedRanges?) -> BlockingTask
+    {
         let waits = (try? SmallFile.text(folder + "/wchan")) ?? ""
         let stack = StackFrame.trace((try? SmallFile.text(folder + "/stack")) ?? "")
         return BlockingTask(

@@ -224,9 +224,7 @@ extension KernelBuilder {
         let entity = unit.pre.entities[function.pre]
         let table = unit.object.symbols
         guard case .proven(let match) = unit.proofs[function.pre],
-            let symbol = table.symbols(at: function.address).first(where: {
-                ([entity.name] + entity.aliases).contains($0.name)
-            }),
+            let symbol = Self.symbol([entity.name] + entity.aliases, at: function.address, table),
             let position = table.position(of: symbol)
         else {
             throw BuildError(
@@ -244,6 +242,13 @@ extension KernelBuilder {
         } catch {
             throw BuildError(error)
         }
+    }
+
+    /// Of several names for one function the one that people know: a shared one, and not that of another ABI.
+    private static func symbol(_ names: [String], at address: UInt64, _ table: KernelSymbolTable) -> KernelSymbol? {
+        let there = table.symbols(at: address).filter { names.contains($0.name) }
+        return there.first { $0.isGlobal && !$0.name.hasPrefix("__ia32_") } ?? there.first(where: \.isGlobal)
+            ?? there.first
     }
 
     private func structure(_ target: KernelPatchTarget, _ closure: KernelClosure, _ layout: ModuleLayout)

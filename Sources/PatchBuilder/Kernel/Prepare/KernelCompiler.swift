@@ -31,6 +31,9 @@ struct KernelCompiler {
     let folder: String
     let jobs: Int
 
+    /// Where a fix finds the header of hooks.
+    private var includes: String { folder + "/include" }
+
     /// Flags of the two sides of a pair.
     static let sectioned = ["-ffunction-sections", "-fdata-sections", "-gbtf", "-w"]
 
@@ -48,6 +51,8 @@ struct KernelCompiler {
                 post: base + ".post.o", module: entry.command.module)
         }
         let both = commands.map(\.command)
+        try WorkFolder.make("\(includes)/tsugite")
+        try WorkFolder.write(Array(HooksHeader.text.utf8), to: "\(includes)/\(HooksHeader.path)")
         try each(units, both, .preFailed) { $0.pre }
         let items = diff.files.flatMap { file in
             [TextExchange.Item(path: file.path, text: file.postFile.isEmpty ? nil : file.postFile)]
@@ -64,9 +69,10 @@ struct KernelCompiler {
         _ output: @escaping @Sendable (KernelUnit) -> String
     ) throws(BuildError) {
         let build = tree.build
+        let flags = Self.sectioned + ["-I", includes]
         _ = try Parallel.map(units.count, jobs: jobs) { index throws(BuildError) in
             let object = output(units[index])
-            let compile = commands[index].compile(into: object, adding: Self.sectioned)
+            let compile = commands[index].compile(into: object, adding: flags)
             for line in [compile] + commands[index].steps(on: object) {
                 try Self.run(line, in: build, for: units[index].source, code)
             }
