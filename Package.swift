@@ -86,7 +86,7 @@ let package = Package(
         tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
-        tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "Linux", "Findings"]),
+        tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
         tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]

@@ -101,7 +101,7 @@ public struct LivePatchFolder: Sendable {
 
     private func flag(_ file: String) throws(SystemError) -> Bool { try SmallFile.text(file) == "1" }
 
-    /// `cmdline_proc_show,1`
+    /// Reads the name of a function's folder, `cmdline_proc_show,1`.
     static func function(_ name: String, _ object: String) -> LoadedPatch.Function? {
         guard let comma = name.lastIndex(of: ","), let position = Int(name[name.index(after: comma)...]) else {
             return nil

@@ -35,7 +35,7 @@ public struct BlockingTask: Sendable, Equatable {
         self.function = function
     }
 
-    /// `tid 86 (helper) is in __x64_sys_pause`
+    /// One line for people: `pid 86 tid 86 (helper) is in __x64_sys_pause`.
     public var summary: String {
         let place = function.map { "is in \($0)" } ?? (waitsIn.isEmpty ? "runs" : "waits in \(waitsIn)")
         return "pid \(process) tid \(thread) (\(command)) \(place)"

@@ -55,6 +55,8 @@ struct KernelPatchUnit: Sendable {
         self.proofs = proofs
     }
 
+    /// The fields of a function that depend on where it was put.
+    ///
     /// The kernel moves as a whole, so distances inside it stay; absolute fields, and distances to the variables
     /// per processor, which don't move along, change. Modules are put together when they are loaded.
     private static func movedFields(_ match: CodeMatch, start: Int, isKernel: Bool) -> [Range<Int>] {

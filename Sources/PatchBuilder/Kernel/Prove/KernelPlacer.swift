@@ -139,6 +139,11 @@ struct KernelPlacer {
                 votes[entity.section, default: [:]][address &- UInt64(entity.range.lowerBound), default: 0] += 1
             }
         }
+        // A variable whose name only one object can define lies where its name is.
+        for entity in model.entities where entity.kind == .data && entity.binding == .global {
+            guard let address = object.symbols.address(of: entity.name) else { continue }
+            votes[entity.section, default: [:]][address &- UInt64(entity.range.lowerBound), default: 0] += 1000
+        }
         for (section, counts) in votes where bases[section] == nil {
             bases[section] = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
         }
