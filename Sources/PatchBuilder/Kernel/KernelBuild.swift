@@ -78,7 +78,7 @@ package struct KernelBuilder: Sendable {
         try WorkFolder.make(folder)
         let source = package_.source
         let diff = try Stabilisation(tree: BuildTree(seen: source, copy: source), folder: folder).run(patches)
-        let reach = try KernelReach(source: source).find(diff)
+        let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
         let compiled = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
             reach.sources, diff)
         let (units, unused) = try prove(compiled)

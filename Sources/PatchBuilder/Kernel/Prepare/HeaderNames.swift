@@ -29,11 +29,6 @@ enum HeaderNames {
         return found
     }
 
-    /// Whether a text has one of the names as a word.
-    static func mentions(_ names: Set<String>, _ text: String) -> Bool {
-        chunks(text).contains { $0.words.contains(where: names.contains) }
-    }
-
     /// A piece of a header: its words, and all of them as one text.
     struct Chunk: Equatable {
         var words: [String]

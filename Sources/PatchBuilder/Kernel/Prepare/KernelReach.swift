@@ -14,6 +14,8 @@ import Linux
 struct KernelReach {
     /// Top folder of the source.
     let source: String
+    /// Folder of what is kept about the tree.
+    let cache: String
     /// The most sources that a fix may reach; beyond it the diff is refused.
     var limit = 120
 
@@ -39,7 +41,7 @@ struct KernelReach {
         }
         var sources: Set<String> = []
         for path in direct.sorted() {
-            let users = try includers(of: [path], files: "*.c").filter { user in
+            let users = try IncludeIndex(source: source, folder: cache).includers(ofSource: path).filter { user in
                 !Self.separateImages.contains(where: user.hasPrefix)
             }
             // Most sources that others include aren't compiled by themselves.
@@ -99,31 +101,6 @@ struct KernelReach {
 // MARK: - who includes what
 
 extension KernelReach {
-    /// Folders whose files can be part of this kernel.
-    private static let searched = [
-        "arch/x86", "block", "crypto", "drivers", "fs", "include", "init", "io_uring", "ipc", "kernel", "lib", "mm",
-        "net", "rust", "security", "sound", "virt",
-    ]
-
-    /// Files that name one of `paths` behind `#include`, relative.
-    private func includers(of paths: Set<String>, files: String) throws(BuildError) -> Set<String> {
-        let names = Set(paths.map(BuildPath.name)).sorted()
-        let pattern =
-            "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?("
-            + names.map { $0.replacing(".", with: "\\.") }.joined(separator: "|") + ")[>\"]"
-        let lines = try grep(["-rHoE", "--include=\(files)", pattern])
-        var found: Set<String> = []
-        for line in lines {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let file = String(line[..<colon])
-            let open = line[colon...].firstIndex { $0 == "<" || $0 == "\"" }
-            guard let open else { continue }
-            let name = line[line.index(after: open)...].dropLast()
-            if paths.contains(where: { Self.names(String(name), $0, from: file) }) { found.insert(file) }
-        }
-        return found
-    }
-
     /// Whether the makefile beside a source has a rule for its object.
     private func isCompiled(_ path: String) -> Bool {
         let folder = FileSystem.parent(of: path)
@@ -134,28 +111,6 @@ extension KernelReach {
         }
     }
 
-    /// Whether `#include name` in a file can mean the path.
-    private static func names(_ name: String, _ path: String, from file: String) -> Bool {
-        let local = BuildPath.absolute(name, in: "/" + FileSystem.parent(of: file))
-        if local == "/" + path { return true }
-        if name.contains("../") || path.hasSuffix(".c") { return false }
-        let plain = BuildPath.absolute(name, in: "/").dropFirst()
-        return path == plain || path.hasSuffix("/" + plain)
-    }
-
-    private func grep(_ arguments: [String]) throws(BuildError) -> [Substring] {
-        let folders = Self.searched.filter { FileFacts.exists("\(source)/\($0)") }
-        let result: CommandResult
-        do throws(SystemError) {
-            result = try Command(
-                "grep", arguments + ["--"] + folders, environment: KernelTree.environment, directory: source
-            ).run()
-        } catch {
-            throw BuildError(error, path: "grep")
-        }
-        return result.outputText.split(separator: "\n")
-    }
-
     private func reached(through headers: [StabilisedFile]) throws(BuildError) -> Set<String> {
         var names: Set<String> = []
         for header in headers {
@@ -163,31 +118,32 @@ extension KernelReach {
             let after = header.postFile.isEmpty ? "" : (try? FileSystem.readText(header.postFile)) ?? ""
             names.formUnion(HeaderNames.touched(before, after))
         }
-        var open = Set(headers.flatMap { [$0.path] + ($0.oldPath.map { [$0] } ?? []) })
-        var known = open
-        var sources: Set<String> = []
-        while !open.isEmpty {
-            let users = try includers(of: open, files: "*.[ch]")
-            sources.formUnion(users.filter { $0.hasSuffix(".c") })
-            open = users.filter { $0.hasSuffix(".h") }.subtracting(known)
-            known.formUnion(open)
+        let paths = Set(headers.flatMap { [$0.path] + ($0.oldPath.map { [$0] } ?? []) })
+        let files = try IncludeIndex(source: source, folder: cache).reached(from: paths)
+        names = passedOn(names, by: files.filter { $0.hasSuffix(".h") })
+        let scan = WordScan(names)
+        return files.filter { path in
+            guard path.hasSuffix(".c") else { return false }
+            guard let text = try? FileSystem.read("\(source)/\(path)") else { return true }
+            return scan.isIn(text)
         }
-        // Headers may pass a touched name on under names of their own.
-        var isGrowing = true
-        while isGrowing {
-            isGrowing = false
-            for path in known {
-                guard let text = try? FileSystem.readText("\(source)/\(path)") else { continue }
-                let more = HeaderNames.defining(names, in: text)
-                if !more.isSubset(of: names) {
-                    names.formUnion(more)
-                    isGrowing = true
-                }
+    }
+
+    /// Headers may pass a touched name on under names of their own; those count too, and so on.
+    private func passedOn(_ touched: Set<String>, by headers: Set<String>) -> Set<String> {
+        let texts = headers.compactMap { try? FileSystem.read("\(source)/\($0)") }
+        var names = touched
+        var new = touched
+        // A name that thousands of definitions use is everywhere; there is no point in following it further.
+        while !new.isEmpty, names.count < 20_000 {
+            let scan = WordScan(new)
+            var more: Set<String> = []
+            for text in texts where scan.isIn(text) {
+                more.formUnion(HeaderNames.defining(new, in: String(decoding: text, as: UTF8.self)))
             }
+            new = more.subtracting(names)
+            names.formUnion(new)
         }
-        return sources.filter { path in
-            guard let text = try? FileSystem.readText("\(source)/\(path)") else { return true }
-            return HeaderNames.mentions(names, text)
-        }
+        return names
     }
 }
