@@ -11,9 +11,10 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
-SWIFT_FILES = Package.swift Sources Tests $(wildcard Benchmarks/Comparing)
+SWIFT_FILES = Package.swift Sources Tests Fuzz Benchmarks/Comparing
 
 ## Building
 
@@ -54,9 +55,15 @@ test: ## run every test, whole-system tests included (root sees more of them)
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
 
+	scripts/findings-doc --check
+
 .PHONY: fmt
 fmt: ## lay out all Swift files
 	$(SWIFT) format format --in-place --parallel --recursive $(SWIFT_FILES)
+
+.PHONY: docs
+docs: ## make docs/findings.md from the table of codes
+	scripts/findings-doc
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
@@ -74,6 +81,7 @@ demo: ## fix a real hole in a real nginx, under load, without a restart
 bench: ## measure pause, wall time, memory and throughput against their limits
 	@scripts/setup build bench
 	@$(MAKE) -s build
+	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
 .PHONY: soak
@@ -85,6 +93,12 @@ soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for anot
 kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another number)
 	@scripts/setup build test
 	TSUGITE_KILLS=$(KILLS) $(SWIFT) test --filter Kill
+
+.PHONY: fuzz
+fuzz: ## throw mutated files at each parser of outside data, a minute each (SECONDS_EACH=n)
+	@scripts/setup build
+	for parser in $(notdir $(patsubst %/,%,$(wildcard Fuzz/*/))); do \
+	    SWIFT=$(SWIFT) Fuzz/run "$$parser" $(SECONDS_EACH); done
 
 .PHONY: help
 help: ## list the verbs

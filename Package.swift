@@ -49,7 +49,13 @@ let package = Package(
         .target(
             name: "CompressedSections", dependencies: ["ELF", "Linux", "CZlib", "CZstd"], swiftSettings: strict,
             // Archives, so that the command starts without looking for two more libraries.
-            linkerSettings: [.unsafeFlags(["-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a"])]),
+            // Hidden, so that a shared library that has libz as well never meets these.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a",
+                ])
+            ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
         .target(
             name: "KernelImage", dependencies: ["ELF", "Linux", "Findings", "CZlib", "CZstd", "CLzma", "CLz4"],
@@ -59,6 +65,7 @@ let package = Package(
                 .unsafeFlags([
                     "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a", "-Xlinker", "-l:liblzma.a",
                     "-Xlinker", "-l:liblz4.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a:liblzma.a:liblz4.a",
                 ])
             ]),
         room("PatchBuilder", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings", crypto]),
@@ -73,21 +80,40 @@ let package = Package(
 
         // What `make test-kernel` runs: outside of the guest to build patches, inside to apply them.
         .executableTarget(
-            name: "kernel-builder", dependencies: ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
+            name: "kernel-builder",
+            dependencies: ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
             path: "Tests/Kernel/Builder", swiftSettings: strict),
         .executableTarget(
-            name: "kernel-in-guest", dependencies: ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
+            name: "kernel-in-guest",
+            dependencies: ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
             path: "Tests/Kernel/InGuest", swiftSettings: strict),
+        .executableTarget(
+            name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
+            swiftSettings: strict),
 
         room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
-        tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF"]),
-        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux"]),
+        tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests("ProcessPatcherTests", ["ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("EndToEnd", ["Linux", "LivePatch", "ELF"]),
+        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`, so the targets are there only for `Fuzz/run`.
+if Context.environment["TSUGITE_FUZZ"] != nil {
+    let parsers: [(name: String, dependencies: [Target.Dependency])] = [
+        ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
+        ("KernelImage", ["KernelImage", "ELF"]),
+    ]
+    for parser in parsers {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz" + parser.name, dependencies: parser.dependencies, path: "Fuzz/" + parser.name,
+                exclude: ["seeds"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    }
+}

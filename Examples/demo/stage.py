@@ -1,4 +1,6 @@
 """What the demo prints, and how it keeps count of what it expected."""
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,11 +56,17 @@ class Stage:
 
 
 def run(argv: list, **options) -> Run:
-    """Runs a command, its errors among its output."""
+    """Runs a command, its errors among its output. If the demo is ended meanwhile, so is all that it started."""
     started = time.monotonic_ns()
-    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors='replace', **options)
-    return Run(done.returncode, done.stdout, started, time.monotonic_ns())
+    child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors='replace', start_new_session=True, **options)
+    try:
+        text = child.communicate()[0]
+    except BaseException:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        raise
+    return Run(child.returncode, text, started, time.monotonic_ns())
 
 
 def must(argv: list, **options) -> str:

@@ -3,8 +3,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #include "CLinux.h"
@@ -25,10 +23,6 @@ long linux_kcmp_vm(pid_t first, pid_t second) {
     return linux_result(syscall(SYS_kcmp, first, second, KCMP_VM, 0UL, 0UL));
 }
 
-long linux_prctl(long operation, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
-    return linux_result(syscall(SYS_prctl, operation, a, b, c, d));
-}
-
 long linux_usable_processors(void) {
     cpu_set_t set;
     long result = linux_result(sched_getaffinity(0, sizeof set, &set));
@@ -45,8 +39,6 @@ void linux_sleep(uint64_t nanoseconds) {
     struct timespec span = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
     nanosleep(&span, NULL);
 }
-
-long linux_memfd_create(const char *name, unsigned flags) { return linux_result(memfd_create(name, flags)); }
 
 static const char *or_empty(const char *text) { return text ? text : ""; }
 

@@ -1,9 +1,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "CLinux.h"
@@ -83,6 +82,8 @@ static _Noreturn void become_program(const struct linux_spawn_request *request, 
     if (read(hold, &byte, 1) != 1) _exit(127);
     reset_child_signals();
     if (request->new_group) setpgid(0, 0);
+    // Descriptors of the parent that aren't close-on-exec must not live on in the tool (Linux 5.11).
+    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
     int ready = (!request->directory || chdir(request->directory) == 0) &&
                 place_child_descriptor(request->input, 0) == 0 &&
                 place_child_descriptor(request->output, 1) == 0 && place_child_descriptor(request->error, 2) == 0;

@@ -60,9 +60,14 @@ public struct DynamicSymbols<Image: ProgramImage> {
     }
 
     /// All symbols in the table's order.
+    ///
+    /// More than a million are refused: a hostile process can claim any number, and back it with memory that
+    /// costs it nothing.
     public func all() throws(ELFError) -> [VersionedSymbol] {
+        let count = try count()
+        guard count <= 1 << 20 else { throw ELFError(.inconsistent, at: table, "\(count) dynamic symbols") }
         var all: [VersionedSymbol] = []
-        for index in 0..<(try count()) { all.append(try symbol(index)) }
+        for index in 0..<count { all.append(try symbol(index)) }
         return all
     }
 

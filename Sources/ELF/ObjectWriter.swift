@@ -189,7 +189,8 @@ extension ObjectWriter {
 
     /// Adds a relocation table of its own name beside a section's ordinary one, for a loader that applies it at
     /// another time; `flags` are added to `SHF_INFO_LINK`.
-    public mutating func addRelocationTable(_ name: String, for section: SectionID, flags: SectionFlags) -> TableID {
+    public mutating func addRelocationTable(_ name: String, for section: SectionID, flags: SectionFlags) -> TableID
+    {
         tables.append(TableEntry(name: name.upToZero, target: section, flags: flags))
         return TableID(number: tables.count - 1)
     }

@@ -15,6 +15,54 @@ extension FindingCode {
     public static let patchVersion = FindingCode(rawValue: "TSP-VERSION")
     /// A patch file is for another processor architecture.
     public static let patchArchitecture = FindingCode(rawValue: "TSP-ARCHITECTURE")
+    /// A thread is executing, or will return into, code that is about to change; evidence: thread, function, stack.
+    public static let processBusy = FindingCode(rawValue: "USR-BUSY")
+    /// A thread did not stop within the time that a process may be held.
+    public static let processUnstoppable = FindingCode(rawValue: "USR-UNSTOPPABLE")
+    /// The code in memory isn't the code that the patch was made for; evidence: function, offset, bytes.
+    public static let processMismatch = FindingCode(rawValue: "USR-MISMATCH")
+    /// A breakpoint stands inside a function that is to be replaced.
+    public static let processBreakpoint = FindingCode(rawValue: "USR-BREAKPOINT")
+    /// Someone else's jump stands at a function that is to be replaced.
+    public static let processOtherPatcher = FindingCode(rawValue: "USR-OTHER-PATCHER")
+    /// Another applied patch replaces the same function and isn't covered by this one.
+    public static let processOverlap = FindingCode(rawValue: "USR-OVERLAP")
+    /// Another program traces the process; evidence: its pid and name.
+    public static let processTraced = FindingCode(rawValue: "USR-TRACED")
+    /// The rights to change the process are missing.
+    public static let processPermission = FindingCode(rawValue: "USR-PERMISSION")
+    /// The process runs code of another architecture or word size.
+    public static let processArchitecture = FindingCode(rawValue: "USR-ARCHITECTURE")
+    /// The process ended or started another program meanwhile.
+    public static let processGone = FindingCode(rawValue: "USR-GONE")
+    /// A kernel thread or a zombie: no memory to change.
+    public static let processNotUser = FindingCode(rawValue: "USR-NOT-USER")
+    /// No process maps a binary that the patch is for.
+    public static let processNotFound = FindingCode(rawValue: "USR-NOT-FOUND")
+    /// No process carries the patch.
+    public static let processNotPatched = FindingCode(rawValue: "USR-NOT-PATCHED")
+    /// There is no free address range within reach of the module.
+    public static let processNoSpace = FindingCode(rawValue: "USR-NO-SPACE")
+    /// A symbol that the new code needs can't be found in the process.
+    public static let processSymbol = FindingCode(rawValue: "USR-SYMBOL")
+    /// The new code can't be linked at its place; evidence: relocation, symbol.
+    public static let processRelocation = FindingCode(rawValue: "USR-RELOCATION")
+    /// The process's seccomp filter can't be suspended for the time of a call.
+    public static let processSeccomp = FindingCode(rawValue: "USR-SECCOMP")
+    /// No thread of the process could be borrowed for a system call.
+    public static let processNoThread = FindingCode(rawValue: "USR-NO-THREAD")
+    /// The dynamic linker is still at work in the process.
+    public static let processStarting = FindingCode(rawValue: "USR-STARTING")
+    /// An image in the process doesn't hold a header that makes sense.
+    public static let processHeader = FindingCode(rawValue: "USR-HEADER")
+    /// An earlier operation died half-way and couldn't be finished yet.
+    public static let processUnfinished = FindingCode(rawValue: "USR-UNFINISHED")
+    /// A function is too short for the jump to its replacement.
+    public static let processTooShort = FindingCode(rawValue: "USR-TOO-SHORT")
+    /// A write to the process didn't read back as written; it was taken back.
+    public static let processCommit = FindingCode(rawValue: "USR-COMMIT")
+    /// The command line doesn't make sense.
+    public static let commandUsage = FindingCode(rawValue: "CLI-USAGE")
 
     // Builder.
     /// A diff can't be read; evidence: line.
@@ -81,125 +129,230 @@ extension FindingCode {
     public static let objectUnsupported = FindingCode(rawValue: "BLD-OBJECT")
 
     /// All codes this version knows.
-    public static let table: [Entry] = kernelTable + [
-        Entry(
-            code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
-            remedy: "Build with the compiler, flags and sources that made the shipped file."),
-        Entry(
-            code: .proofReference,
-            meaning: "Something that the new code refers to wasn't found in the shipped target.",
-            remedy: "Build with the compiler, flags and sources that made the shipped file."),
-        Entry(
-            code: .proofTree, meaning: "The shipped target wasn't made from this source tree.",
-            remedy: "Give the source tree of exactly the shipped version, with its distributor's patches applied."),
-        Entry(
-            code: .proofCompile, meaning: "A function compiled for comparing isn't what the build linked.",
-            remedy: "Please report the function; build it with other flags if that is possible."),
-        Entry(
-            code: .symbolUnresolved, meaning: "A symbol that the new code needs can't be reached.",
-            remedy: "Write the fix without that symbol, or give the target that defines it."),
-        Entry(
-            code: .dataChanged, meaning: "Data changed in a way that can't reach running processes.",
-            remedy: "Keep the variable as it is, and add a new one for what the fix needs."),
-        Entry(
-            code: .threadLocalNew, meaning: "The fix adds a thread-local variable; running threads have no room for it.",
-            remedy: "Use a variable that all threads share, or keep the value elsewhere."),
-        Entry(
-            code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
-            remedy: "Do the work when it is first needed."),
-        Entry(
-            code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
-            remedy: "Give the fix's static variables names of their own."),
-        Entry(
-            code: .functionShort, meaning: "A function has no room for the jump to its replacement.",
-            remedy: "Change the callers of the function instead."),
-        Entry(
-            code: .functionEntered, meaning: "Code elsewhere jumps into the first bytes of a function.",
-            remedy: "Change the callers of the function instead."),
-        Entry(
-            code: .objectUnsupported, meaning: "The compiler's output holds something that can't be loaded.",
-            remedy: "See the evidence; other compiler flags may avoid it."),
-        Entry(
-            code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
-            remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
-        Entry(
-            code: .systemCall, meaning: "The system refused a call that was needed.",
-            remedy: "Run as root, or see the evidence for the call and the reason it gave."),
-        Entry(
-            code: .fileUnreadable, meaning: "A file that is needed could not be opened or read.",
-            remedy: "Check the path and its permissions."),
-        Entry(
-            code: .patchMalformed, meaning: "A patch file is damaged, truncated, or not a live patch.",
-            remedy: "Fetch or build it again; tsugite inspect FILE checks it."),
-        Entry(
-            code: .patchVersion, meaning: "A patch file needs a newer tsugite.",
-            remedy: "Upgrade tsugite on this machine."),
-        Entry(
-            code: .patchArchitecture, meaning: "A patch file is for another processor architecture.",
-            remedy: "Build or fetch the patch for this machine's architecture."),
-        Entry(
-            code: .diffMalformed, meaning: "A file given as --patch is no unified diff, or is damaged.",
-            remedy: "Make it again with diff -u or git format-patch; the evidence names the line."),
-        Entry(
-            code: .diffConflict, meaning: "A diff doesn't apply to this source tree line for line.",
-            remedy: "Take the diff for this version, or rebase it; patch --dry-run shows the same place."),
-        Entry(
-            code: .diffApplied, meaning: "The source tree has the change of the diff already.",
-            remedy: "Give the tree of the version that is shipped and running, without the fix."),
-        Entry(
-            code: .diffPath,
-            meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",
-            remedy: "Don't use this diff before you know who made it; edit the path if it is honest."),
-        Entry(
-            code: .diffBinary, meaning: "A diff changes a binary file, which no live patch can carry.",
-            remedy: "Take the part that changes source text, for instance with filterdiff."),
-        Entry(
-            code: .assembly,
-            meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
-            remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
-        Entry(
-            code: .otherLanguage,
-            meaning: "A diff reaches code in another language than C and C++.",
-            remedy: "Restart the program with the fixed version; other languages are not supported."),
-        Entry(
-            code: .generatedSource,
-            meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",
-            remedy: "Give a diff of the generated sources (build both versions, diff -u the results)."),
-        Entry(
-            code: .buildSystemOnly,
-            meaning: "A diff changes build files but no source: it can't be told which code is meant.",
-            remedy: "Put the effect into the sources (for instance a #define), or restart with a new build."),
-        Entry(
-            code: .nothingToDo, meaning: "A diff changes no code of the targets: documents, tests, comments.",
-            remedy: "Nothing needs to be done for these targets."),
-        Entry(
-            code: .buildFailed, meaning: "The unpatched source tree doesn't build.",
-            remedy: "Run the build command in a copy of the tree by hand; --build-command sets another one."),
-        Entry(
-            code: .buildCommandUnknown, meaning: "No build files that tsugite knows lie in the top folder.",
-            remedy: "Give the command that builds the tree: --build-command 'make -j2'."),
-        Entry(
-            code: .bypassedCapture,
-            meaning: "A linked object was made by no compile that was seen, so it can't be known what is in it.",
-            remedy: "Clean the tree, turn compiler caches and daemons off, and let the build compile everything."),
-        Entry(
-            code: .linkTimeOptimised,
-            meaning: "A target's code is generated at link time, so no object tells what runs.",
-            remedy: "Build and ship the target without -flto; live patches for LTO builds are not supported."),
-        Entry(
-            code: .targetUnknown, meaning: "The build makes no file that corresponds to a given target.",
-            remedy: "Check --target and --source belong together; the evidence lists what the build makes."),
-        Entry(
-            code: .preFailed, meaning: "A compile that worked during the build fails when it is run again alone.",
-            remedy: "See the compiler's output in the evidence; a build step may have removed a generated file."),
-        Entry(
-            code: .postFailed, meaning: "A source file doesn't compile after the diff.",
-            remedy: "Correct the diff; the evidence shows the compiler's output."),
-        Entry(
-            code: .workFolder, meaning: "The work folder can't be read or written.",
-            remedy: "Give another one with --work DIR."),
-        Entry(
-            code: .noSpace, meaning: "The file system of the work folder is full; nothing half-made was left.",
-            remedy: "Free space there, or give another folder with --work DIR, and run the command again."),
-    ]
+    public static let table: [Entry] =
+        kernelTable + [
+            Entry(
+                code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
+                remedy: "Build with the compiler, flags and sources that made the shipped file."),
+            Entry(
+                code: .proofReference,
+                meaning: "Something that the new code refers to wasn't found in the shipped target.",
+                remedy: "Build with the compiler, flags and sources that made the shipped file."),
+            Entry(
+                code: .proofTree, meaning: "The shipped target wasn't made from this source tree.",
+                remedy:
+                    "Give the source tree of exactly the shipped version, with its distributor's patches applied."),
+            Entry(
+                code: .proofCompile, meaning: "A function compiled for comparing isn't what the build linked.",
+                remedy: "Please report the function; build it with other flags if that is possible."),
+            Entry(
+                code: .symbolUnresolved, meaning: "A symbol that the new code needs can't be reached.",
+                remedy: "Write the fix without that symbol, or give the target that defines it."),
+            Entry(
+                code: .dataChanged, meaning: "Data changed in a way that can't reach running processes.",
+                remedy: "Keep the variable as it is, and add a new one for what the fix needs."),
+            Entry(
+                code: .threadLocalNew,
+                meaning: "The fix adds a thread-local variable; running threads have no room for it.",
+                remedy: "Use a variable that all threads share, or keep the value elsewhere."),
+            Entry(
+                code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
+                remedy: "Do the work when it is first needed."),
+            Entry(
+                code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
+                remedy: "Give the fix's static variables names of their own."),
+            Entry(
+                code: .functionShort, meaning: "A function has no room for the jump to its replacement.",
+                remedy: "Change the callers of the function instead."),
+            Entry(
+                code: .functionEntered, meaning: "Code elsewhere jumps into the first bytes of a function.",
+                remedy: "Change the callers of the function instead."),
+            Entry(
+                code: .objectUnsupported, meaning: "The compiler's output holds something that can't be loaded.",
+                remedy: "See the evidence; other compiler flags may avoid it."),
+            Entry(
+                code: .elfMalformed, meaning: "An ELF file breaks the ELF specification or is truncated.",
+                remedy: "Check that the file was copied whole; readelf -a FILE shows the same damage."),
+            Entry(
+                code: .systemCall, meaning: "The system refused a call that was needed.",
+                remedy: "Run as root, or see the evidence for the call and the reason it gave."),
+            Entry(
+                code: .fileUnreadable, meaning: "A file that is needed could not be opened or read.",
+                remedy: "Check the path and its permissions."),
+            Entry(
+                code: .patchMalformed, meaning: "A patch file is damaged, truncated, or not a live patch.",
+                remedy: "Fetch or build it again; tsugite inspect FILE checks it."),
+            Entry(
+                code: .patchVersion, meaning: "A patch file needs a newer tsugite.",
+                remedy: "Upgrade tsugite on this machine."),
+            Entry(
+                code: .patchArchitecture, meaning: "A patch file is for another processor architecture.",
+                remedy: "Build or fetch the patch for this machine's architecture."),
+            Entry(
+                code: .processBusy,
+                meaning: "A thread stayed in code that the operation changes until the deadline.",
+                remedy:
+                    "Run the command again with a longer --wait, or restart the service if the function never returns."
+            ),
+            Entry(
+                code: .processUnstoppable,
+                meaning:
+                    "A thread is in an uninterruptible wait (vfork, disk, NFS), so the process could not be held still.",
+                remedy: "Run the command again later; ps -o stat,wchan -L -p PID shows the thread in state D."),
+            Entry(
+                code: .processMismatch,
+                meaning: "The code in memory differs from the patch's record of the original.",
+                remedy:
+                    "Find out what changed it (instrumentation, another patcher); rebuild the patch for this binary or restart the process."
+            ),
+            Entry(
+                code: .processBreakpoint,
+                meaning: "A debugger's or uprobe's breakpoint stands in a function that the operation changes.",
+                remedy: "Remove the breakpoint or uprobe (perf probe --del, bpftrace), then run the command again."),
+            Entry(
+                code: .processOtherPatcher,
+                meaning: "A function that the operation changes was redirected by another live patcher.",
+                remedy: "Undo the other patch with the tool that applied it, then run the command again."),
+            Entry(
+                code: .processOverlap,
+                meaning: "Two patches replace the same function and neither covers the other.",
+                remedy:
+                    "Build one cumulative patch of both diffs, or run tsugite apply --replace to take the other out in the same step."
+            ),
+            Entry(
+                code: .processTraced, meaning: "Another program (debugger, strace) traces the process.",
+                remedy: "Let the tracer detach from it, then run the command again."),
+            Entry(
+                code: .processPermission, meaning: "The system doesn't let this user change the process.",
+                remedy: "Run as root with CAP_SYS_PTRACE; check /proc/sys/kernel/yama/ptrace_scope."),
+            Entry(
+                code: .processArchitecture, meaning: "The process doesn't run 64-bit code of this machine.",
+                remedy: "Restart the process after its package was upgraded."),
+            Entry(
+                code: .processGone,
+                meaning:
+                    "The process ended, or started another program, during the operation; nothing is left to change.",
+                remedy: ""),
+            Entry(
+                code: .processNotUser,
+                meaning: "It is a kernel thread or a zombie, which has no memory of its own.",
+                remedy: ""),
+            Entry(
+                code: .processNotFound, meaning: "No process maps any of the binaries that the patch is for.",
+                remedy: "Compare readelf -n BINARY with the build-ids that tsugite inspect FILE lists."),
+            Entry(
+                code: .processNotPatched, meaning: "No process carries such a patch.",
+                remedy: "See tsugite status for what is applied."),
+            Entry(
+                code: .processNoSpace, meaning: "No free address range lies within 2 GiB of the code to patch.",
+                remedy: "Restart the process; cat /proc/PID/maps shows what fills its address space."),
+            Entry(
+                code: .processSymbol,
+                meaning: "A function or variable that the new code needs wasn't found in the process.",
+                remedy:
+                    "Check that the process loaded the library that defines it; rebuild the patch if the library changed."
+            ),
+            Entry(
+                code: .processRelocation, meaning: "The new code can't be linked for this process.",
+                remedy: "Rebuild the patch with this version of tsugite; report the evidence if it stays."),
+            Entry(
+                code: .processSeccomp,
+                meaning:
+                    "A seccomp filter guards the process and can't be suspended for the calls that map the new code.",
+                remedy: "Run as root in the initial user namespace with CAP_SYS_ADMIN."),
+            Entry(
+                code: .processNoThread,
+                meaning: "No thread of the process could be borrowed for the calls that map the new code.",
+                remedy: "Run the command again; if it stays, see the evidence."),
+            Entry(
+                code: .processStarting,
+                meaning: "The process is starting, or loading a library, and isn't linked yet.",
+                remedy: "Run the command again."),
+            Entry(
+                code: .processHeader, meaning: "A mapping that looks like ours holds no header that makes sense.",
+                remedy: "Restart the process; its memory was altered by something else."),
+            Entry(
+                code: .processUnfinished,
+                meaning: "An earlier operation was killed half-way, and a thread keeps it from being rolled back.",
+                remedy: "Run the command again with a longer --wait."),
+            Entry(
+                code: .processTooShort,
+                meaning: "A function, with its proven padding, is too short for the jump to its replacement.",
+                remedy: "Rebuild the patch; tsugite build says why the padding could not be used."),
+            Entry(
+                code: .processCommit,
+                meaning: "What was written to the process didn't read back, so it was taken back.",
+                remedy: "See dmesg for memory errors; run the command again."),
+            Entry(
+                code: .commandUsage, meaning: "The command line doesn't make sense.",
+                remedy: "See tsugite help."),
+            Entry(
+                code: .diffMalformed, meaning: "A file given as --patch is no unified diff, or is damaged.",
+                remedy: "Make it again with diff -u or git format-patch; the evidence names the line."),
+            Entry(
+                code: .diffConflict, meaning: "A diff doesn't apply to this source tree line for line.",
+                remedy: "Take the diff for this version, or rebase it; patch --dry-run shows the same place."),
+            Entry(
+                code: .diffApplied, meaning: "The source tree has the change of the diff already.",
+                remedy: "Give the tree of the version that is shipped and running, without the fix."),
+            Entry(
+                code: .diffPath,
+                meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",
+                remedy: "Don't use this diff before you know who made it; edit the path if it is honest."),
+            Entry(
+                code: .diffBinary, meaning: "A diff changes a binary file, which no live patch can carry.",
+                remedy: "Take the part that changes source text, for instance with filterdiff."),
+            Entry(
+                code: .assembly,
+                meaning: "A diff changes an assembly file; functions in it can't be told apart safely.",
+                remedy: "Leave the file out of the diff, or restart the program with the fixed version."),
+            Entry(
+                code: .otherLanguage,
+                meaning: "A diff reaches code in another language than C and C++.",
+                remedy: "Restart the program with the fixed version; other languages are not supported."),
+            Entry(
+                code: .generatedSource,
+                meaning: "A diff changes a file from which sources are generated, not a source that is compiled.",
+                remedy: "Give a diff of the generated sources (build both versions, diff -u the results)."),
+            Entry(
+                code: .buildSystemOnly,
+                meaning: "A diff changes build files but no source: it can't be told which code is meant.",
+                remedy: "Put the effect into the sources (for instance a #define), or restart with a new build."),
+            Entry(
+                code: .nothingToDo, meaning: "A diff changes no code of the targets: documents, tests, comments.",
+                remedy: "Nothing needs to be done for these targets."),
+            Entry(
+                code: .buildFailed, meaning: "The unpatched source tree doesn't build.",
+                remedy: "Run the build command in a copy of the tree by hand; --build-command sets another one."),
+            Entry(
+                code: .buildCommandUnknown, meaning: "No build files that tsugite knows lie in the top folder.",
+                remedy: "Give the command that builds the tree: --build-command 'make -j2'."),
+            Entry(
+                code: .bypassedCapture,
+                meaning:
+                    "A linked object was made by no compile that was seen, so it can't be known what is in it.",
+                remedy:
+                    "Clean the tree, turn compiler caches and daemons off, and let the build compile everything."),
+            Entry(
+                code: .linkTimeOptimised,
+                meaning: "A target's code is generated at link time, so no object tells what runs.",
+                remedy: "Build and ship the target without -flto; live patches for LTO builds are not supported."),
+            Entry(
+                code: .targetUnknown, meaning: "The build makes no file that corresponds to a given target.",
+                remedy: "Check --target and --source belong together; the evidence lists what the build makes."),
+            Entry(
+                code: .preFailed,
+                meaning: "A compile that worked during the build fails when it is run again alone.",
+                remedy: "See the compiler's output in the evidence; a build step may have removed a generated file."
+            ),
+            Entry(
+                code: .postFailed, meaning: "A source file doesn't compile after the diff.",
+                remedy: "Correct the diff; the evidence shows the compiler's output."),
+            Entry(
+                code: .workFolder, meaning: "The work folder can't be read or written.",
+                remedy: "Give another one with --work DIR."),
+            Entry(
+                code: .noSpace, meaning: "The file system of the work folder is full; nothing half-made was left.",
+                remedy: "Free space there, or give another folder with --work DIR, and run the command again."),
+        ]
 }

@@ -32,7 +32,7 @@ public struct ELFExercise: Sendable {
         let bias: UInt64 = file.type == .shared ? 0x7f00_0000_0000 : 0
         let header = file.segments.first { $0.type == .load }
         let source = PagedBytes(pageSize: 16, limit: 1 << 20) { (address, count) throws(ELFError) in
-            file.paddedContents(atAddress: address &- bias, count: count)
+            try file.paddedContents(atAddress: address &- bias, count: count)
         }
         return try MemoryImage(headerAt: (header?.address ?? 0) &- (header?.offset ?? 0) &+ bias, source)
     }
@@ -75,18 +75,21 @@ public struct ELFExercise: Sendable {
 }
 
 extension ELFFile {
-    /// Bytes at an address as a process would see them: zero wherever the file has none.
-    public func paddedContents(atAddress address: UInt64, count: Int) -> [UInt8] {
+    /// Bytes at an address as a process would see them: zero beside the bytes that the file has.
+    /// - Throws: if the file has none of them, as if nothing were mapped there.
+    func paddedContents(atAddress address: UInt64, count: Int) throws(ELFError) -> [UInt8] {
         var all = [UInt8](repeating: 0, count: count)
+        var isMapped = false
         for segment in segments where segment.type == .load && segment.offset <= UInt64(bytes.count) {
             let size = min(segment.fileSize, UInt64(bytes.count) - segment.offset)
             let first = max(address, segment.address)
             let end = min(address.addingClamped(UInt64(count)), segment.address.addingClamped(size))
-            guard first < end,
-                let piece = try? bytes.slice(segment.offset + (first - segment.address), end - first, "piece")
-            else { continue }
+            guard first < end else { continue }
+            let piece = try bytes.slice(segment.offset + (first - segment.address), end - first, "piece")
             all.replaceSubrange(Int(first - address)..<Int(end - address), with: piece.bytes)
+            isMapped = true
         }
+        guard isMapped else { throw ELFError(.unreadable, at: address, "\(count) bytes") }
         return all
     }
 }

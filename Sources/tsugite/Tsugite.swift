@@ -4,5 +4,10 @@ import ArgumentParser
 @main
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.")
+        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self]),
+            CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self]),
+        ])
 }

@@ -1,4 +1,5 @@
 import ELF
+import Foundation
 import TestSupport
 import Testing
 
@@ -38,7 +39,7 @@ struct ObjectWriterTests {
         #expect(try gcc.run(program, []) == "written by hand\n")
     }
 
-    @Test func `binutils and gdb read it without a warning`() throws {
+    @Test func `binutils read it without a warning`() throws {
         let gcc = try Compiler(.gcc)
         let object = try gcc.write(hello().object.encode().bytes, name: "hello.o")
         let linked = gcc.path("linked.o")
@@ -53,6 +54,15 @@ struct ObjectWriterTests {
         }
         #expect(outputs[1].contains("R_X86_64_PLT32\tputs-0x4"))
         #expect(outputs[4].contains("0000000000000000 T hello"))
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/gdb"), "gdb is not installed"))
+    func `gdb reads it without a warning`() throws {
+        let gcc = try Compiler(.gcc)
+        let object = try gcc.write(hello().object.encode().bytes, name: "hello.o")
+        let text = try gcc.run("/usr/bin/gdb", ["-nx", "-batch", "-ex", "disassemble hello", object])
+        #expect(text.contains("<+0>:\tlea"))
+        #expect(!text.lowercased().contains("warning"))
     }
 
     @Test func `the reader finds what was added`() throws {

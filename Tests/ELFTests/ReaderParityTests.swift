@@ -1,4 +1,6 @@
 import ELF
+import Foundation
+import TestSupport
 import Testing
 
 /// Line by line, the reader says the same as readelf and objdump.
@@ -126,11 +128,23 @@ struct ReaderParityTests {
     }
 
     @Test(arguments: [PeerFile.ls, .libc, .executable, .pie, .shared])
-    func `stubs are those that objdump names`(which: PeerFile) throws {
-        let peer = try which.open()
-        let entries = try peer.file().pltEntries()
+    func `stubs are those that objdump names`(which: PeerFile) throws { try compareStubs(which.open()) }
+
+    @Test(arguments: ["bfd", "gold", "lld"], [["-z", "lazy"], ["-z", "now"], ["-z", "ibtplt"]])
+    func `stubs of each linker are those that objdump names`(linker: String, flags: [String]) throws {
+        // lld isn't in binutils and ibtplt is GNU ld's own.
+        let isInstalled = ["/usr/bin", "/opt/swift/usr/bin"].contains {
+            FileManager.default.isExecutableFile(atPath: $0 + "/ld." + linker)
+        }
+        guard isInstalled, flags[1] != "ibtplt" || linker == "bfd" else { return }
+        let options = ["-O1", "-fcf-protection=full", "-fuse-ld=" + linker, "-Wl," + flags.joined(separator: ",")]
+        let path = linker == "lld" ? ["-B/opt/swift/usr/bin"] : []
+        try compareStubs(Peer(ELFFixture.compiled(options + path)))
+    }
+
+    private func compareStubs(_ peer: Peer) throws {
         var names: [UInt64: String] = [:]
-        for entry in entries {
+        for entry in try peer.file().pltEntries() {
             switch entry.target {
             case .symbol(let found): names[entry.address] = found.symbol.name
             case .resolver(let address): names[entry.address] = "*ABS*+0x\(address.hex)"

@@ -131,15 +131,27 @@ private let sourceFix = """
         #expect(!started.withLock { $0 }.contains("copying the tree"))
     }
 
+    @Test func `two runs for one tree take turns, and build it once`() throws {
+        let project = try program()
+        let command = "make && echo built >> ../work/count"
+        let patch = try project.beside("fix.diff", sourceFix)
+        let request = project.request(command, patches: [patch], targets: [project.shipped])
+        let pairs = try Parallel.map(3, jobs: 3) { _ throws(BuildError) in
+            try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state.units.pairs.count }
+        }
+        #expect(pairs == [1, 1, 1])
+        #expect(try FileSystem.readText(project.work + "/count") == "built\n")
+    }
+
     @Test func `a result is kept until it is asked to be made again`() throws {
         let project = try program()
         let first = try project.build(sourceFix)
         let object = try #require(first.units.pairs.first?.post)
-        let made = try FileFacts.of(object).identity
+        let made = try FileFacts.of(object).modified
         #expect(try project.build(sourceFix).units == first.units)
-        #expect(try FileFacts.of(object).identity == made)
+        #expect(try FileFacts.of(object).modified == made)
         _ = try project.build(sourceFix, from: .compileTwice)
-        #expect(try FileFacts.of(object).identity != made)
+        #expect(try FileFacts.of(object).modified != made)
         for stage in [BuildStage.stabilise, .compileTwice] {
             #expect(try FileSystem.readText(first.store.path(of: stage)).hasPrefix("{\n  \"key\""))
         }
@@ -269,6 +281,41 @@ private let sourceFix = """
         guard let result = try? Command("/bin/sh", ["-c", command]).run(), result.succeeded else {
             throw BuildError(.workFolder, "no copy")
         }
+    }
+
+    @Test func `takes the flavour that looks like the target, and follows copies of sources`() throws {
+        let project = try Project([
+            "f.c": "#include \"f.h\"\nint f(int x) { return x + ADD; }\n", "f.h": "#define ADD 1\n",
+            "main.c": "int f(int); int main(int c, char **v) { return f(c); }\n",
+        ])
+        // Two flavours of one name, each built in a folder with copies, the target's first.
+        let build = "for o in -O2 -O0; do mkdir b$o; cp *.c *.h b$o; (cd b$o; gcc $o -o prog main.c f.c); done"
+        try project.shell(
+            build + "; strip -o ../shipped -R .note.gnu.build-id ./b-O2/prog; cp ../shipped ../prog; rm -r ./b-*")
+        let source =
+            "--- a/f.c\n+++ b/f.c\n@@ -1,2 +1,2 @@\n #include \"f.h\"\n-int f(int x) { return x + ADD; }\n+int f(int x) { return x - ADD; }\n"
+        let header = "--- a/f.h\n+++ b/f.h\n@@ -1 +1 @@\n-#define ADD 1\n+#define ADD 2\n"
+        for diff in [source, header] {
+            let request = project.request(
+                build, patches: [try project.beside("fix.diff", diff)], targets: [project.source + "/../prog"])
+            let state = try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state }
+            #expect(state.build.links[state.targets[0].link].output.hasSuffix("/b-O2/prog"))
+            #expect(state.units.pairs.map(\.unit) == ["b-O2/f.c"])
+            let pair = try #require(state.units.pairs.first)
+            #expect(try code(pair.pre, "f") != code(pair.post, "f"))
+            #expect(state.units.notes.isEmpty)
+        }
+    }
+
+    @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
+        let project = try program("gcc -O1 -I.")
+        let move =
+            "diff --git a/limit.c b/lib/limit.c\nsimilarity index 90%\nrename from limit.c\nrename to lib/limit.c\n--- a/limit.c\n+++ b/lib/limit.c\n@@ -1,2 +1,2 @@\n #include \"config.h\"\n-int limit(int x) { return x > LIMIT ? LIMIT : x; }\n+int limit(int x) { return x > LIMIT ? LIMIT : x - 1; }\n"
+        let remove = "--- a/other.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-int other(int x) { return x; }\n"
+        let state = try project.build(move + remove)
+        #expect(state.units.pairs.map(\.unit) == ["limit.c"])
+        #expect(state.units.notes == ["other.c: removed by the diff; its code stays in running processes"])
+        #expect(!FileFacts.exists(state.build.tree.copy + "/lib"))
     }
 
     @Test func `compiles again a temporary object, to the very byte`() throws {

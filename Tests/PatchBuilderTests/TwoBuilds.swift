@@ -46,6 +46,11 @@ struct TwoBuilds {
             pairs.append((source.name, pre, post))
         }
         self.pairs = pairs
+        // Something behind the last function, as in programs of any size.
+        objects.append(
+            try Self.compile(
+                compiler, driver == .gxx ? "tail.cpp" : "tail.c", "int tail(int x) { return x * 9; }",
+                flags + ["-c"], "original"))
         rebuilt = compiler.path("rebuilt")
         let libraries = link.filter { $0.hasPrefix("-l") }
         _ = try compiler.run(
@@ -82,7 +87,9 @@ struct TwoBuilds {
     }
 
     /// The target as the later stages get it.
-    func input(libraries: [String] = ["/lib/x86_64-linux-gnu/libc.so.6"]) throws -> TargetInput {
+    func input(libraries: [String] = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6"])
+        throws -> TargetInput
+    {
         let proven = try ProvenTarget(shipped: Self.open(shipped), rebuilt: Self.open(rebuilt))
         let placer = try UnitPlacer(proven.rebuilt)
         var orders: [String: Int] = [:]

@@ -7,6 +7,7 @@
 // and the look would change it. Calls on the stop path are inline and cost exactly their system call.
 #include "linux_constants.h"
 #include "linux_files.h"
+#include "linux_hold.h"
 #include "linux_memory.h"
 #include "linux_modules.h"
 #include "linux_processes.h"

@@ -7,9 +7,7 @@
 #include <sys/syscall.h>
 
 // ptrace(2) requests.
-static const long LINUX_PTRACE_TRACEME = PTRACE_TRACEME;
 static const long LINUX_PTRACE_CONT = PTRACE_CONT;
-static const long LINUX_PTRACE_KILL = PTRACE_KILL;
 static const long LINUX_PTRACE_SINGLESTEP = PTRACE_SINGLESTEP;
 static const long LINUX_PTRACE_DETACH = PTRACE_DETACH;
 static const long LINUX_PTRACE_SYSCALL = PTRACE_SYSCALL;
@@ -22,7 +20,7 @@ static const long LINUX_PTRACE_INTERRUPT = PTRACE_INTERRUPT;
 static const long LINUX_PTRACE_LISTEN = PTRACE_LISTEN;
 static const long LINUX_PTRACE_GETSIGMASK = PTRACE_GETSIGMASK;
 static const long LINUX_PTRACE_SETSIGMASK = PTRACE_SETSIGMASK;
-static const long LINUX_PTRACE_GET_RSEQ_CONFIGURATION = 0x420f;
+static const long LINUX_PTRACE_GET_RSEQ_CONFIGURATION = PTRACE_GET_RSEQ_CONFIGURATION;
 static const long LINUX_PTRACE_GETREGSET = PTRACE_GETREGSET;
 static const long LINUX_PTRACE_SETREGSET = PTRACE_SETREGSET;
 #ifdef __x86_64__
@@ -42,26 +40,10 @@ static const uint64_t LINUX_PTRACE_O_TRACESECCOMP = PTRACE_O_TRACESECCOMP;
 static const uint64_t LINUX_PTRACE_O_EXITKILL = PTRACE_O_EXITKILL;
 static const uint64_t LINUX_PTRACE_O_SUSPEND_SECCOMP = PTRACE_O_SUSPEND_SECCOMP;
 
-// ptrace(2) events, as found in bits 16 and up of a wait status.
-static const int LINUX_PTRACE_EVENT_FORK = PTRACE_EVENT_FORK;
-static const int LINUX_PTRACE_EVENT_VFORK = PTRACE_EVENT_VFORK;
-static const int LINUX_PTRACE_EVENT_CLONE = PTRACE_EVENT_CLONE;
-static const int LINUX_PTRACE_EVENT_EXEC = PTRACE_EVENT_EXEC;
-static const int LINUX_PTRACE_EVENT_VFORK_DONE = PTRACE_EVENT_VFORK_DONE;
-static const int LINUX_PTRACE_EVENT_EXIT = PTRACE_EVENT_EXIT;
-static const int LINUX_PTRACE_EVENT_SECCOMP = PTRACE_EVENT_SECCOMP;
-static const int LINUX_PTRACE_EVENT_STOP = PTRACE_EVENT_STOP;
-
 // wait4(2) options.
 static const int LINUX_WNOHANG = WNOHANG;
 static const int LINUX_WALL = (int)__WALL;
 static const int LINUX_WNOTHREAD = (int)__WNOTHREAD;
-
-// prctl(2) operations that a tracer asks of a tracee.
-static const long LINUX_PR_SET_VMA = 0x53564d41;
-static const long LINUX_PR_SET_VMA_ANON_NAME = 0;
-static const long LINUX_PR_SET_PTRACER = 0x59616d61;
-static const long LINUX_PR_SET_PDEATHSIG = 1;
 
 // System call numbers for calls carried out inside another process.
 static const long LINUX_SYS_mmap = SYS_mmap;

@@ -88,5 +88,4 @@ static const int LINUX_AT_FDCWD = AT_FDCWD;
 static const int LINUX_AT_REMOVEDIR = 0x200;
 static const int LINUX_AT_SYMLINK_NOFOLLOW = 0x100;
 static const int LINUX_O_PATH = 010000000;
-static const int LINUX_O_TMPFILE = 020200000;
 #endif

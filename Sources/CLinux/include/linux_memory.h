@@ -1,7 +1,6 @@
 #ifndef TSUGITE_CLINUX_MEMORY_H
 #define TSUGITE_CLINUX_MEMORY_H
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -35,13 +34,15 @@ static inline long linux_process_vm_gather(
 /// memfd_create(2): an open descriptor, or -errno.
 long linux_memfd_create(const char *name, unsigned flags);
 
-/// mmap(2): the address, or -errno (which is never a valid address).
-static inline long linux_mmap(uint64_t hint, size_t count, int protection, int flags, int fd, uint64_t offset) {
-    return linux_result(syscall(SYS_mmap, hint, count, protection, flags, fd, offset));
-}
+/// One mapping of a process, as PROCMAP_QUERY tells it.
+struct linux_mapping {
+    uint64_t start, end, offset, inode;
+    /// 1 readable, 2 writable, 4 executable, 8 shared.
+    uint64_t flags;
+    uint32_t major, minor;
+};
 
-/// munmap(2).
-static inline long linux_munmap(uint64_t address, size_t count) {
-    return linux_result(syscall(SYS_munmap, address, count));
-}
+/// ioctl(PROCMAP_QUERY) on /proc/PID/maps (Linux 6.11): the first mapping that ends above `address`, maps a
+/// file and is executable. -ENOENT if there is none, -ENOTTY if the kernel doesn't know the call.
+long linux_query_code_mapping(int maps, uint64_t address, struct linux_mapping *mapping);
 #endif

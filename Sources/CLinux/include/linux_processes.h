@@ -28,8 +28,6 @@ long linux_pidfd_send_signal(int pidfd, int signal);
 long linux_pidfd_getfd(int pidfd, int remote_fd);
 /// kcmp(2) with KCMP_VM: 0 equal, 1 less, 2 greater, 3 unordered, or -errno.
 long linux_kcmp_vm(pid_t first, pid_t second);
-/// prctl(2).
-long linux_prctl(long operation, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 /// sched_yield(2).
 static inline void linux_yield(void) { (void)syscall(SYS_sched_yield); }
 /// How many processors this thread may run on, from sched_getaffinity(2); or -errno.

@@ -38,6 +38,8 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
     public static let invalidArgument = Errno(rawValue: 22)
     /// Too many open descriptors in this process.
     public static let tooManyDescriptors = Errno(rawValue: 24)
+    /// The device or file doesn't know this ioctl(2).
+    public static let notTerminal = Errno(rawValue: 25)
     /// File larger than allowed.
     public static let fileTooLarge = Errno(rawValue: 27)
     /// No space left on the device.

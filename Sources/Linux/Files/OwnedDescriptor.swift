@@ -104,5 +104,8 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
         public var reading: OwnedDescriptor
         /// Where bytes go in.
         public var writing: OwnedDescriptor
+
+        /// Keeps the reading end and closes the other, so that the end of file comes when all writers are gone.
+        public consuming func keepingReader() -> OwnedDescriptor { reading }
     }
 }

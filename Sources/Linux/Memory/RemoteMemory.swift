@@ -21,6 +21,18 @@ public struct RemoteMemory: ~Copyable, Sendable {
         file = try OwnedDescriptor.open("/proc/\(process)/mem", writable ? .readWrite : .readOnly)
     }
 
+    /// Writes one range where the process itself may write: process_vm_writev(2).
+    ///
+    /// Answers the bytes written, fewer if the range runs into a hole or a read-only page.
+    @inline(__always)
+    public borrowing func write(
+        _ bytes: UnsafeRawBufferPointer, at address: RemoteAddress
+    ) -> SystemCallResult {
+        // Sound: the kernel reads at most `count` bytes from the buffer.
+        unsafe SystemCallResult(
+            linux_process_vm_write(process.rawValue, bytes.baseAddress, bytes.count, address.rawValue))
+    }
+
     /// The most ranges that one system call gathers (IOV_MAX).
     public static let rangesPerCall = 1024
 
@@ -138,6 +150,20 @@ extension RemoteMemory {
                 unsafe forcedWrite(UnsafeRawBufferPointer(rebasing: buffer[done...]), at: address)
             }
             done += try moved(result, "pwrite", range)
+        }
+    }
+
+    /// Writes the first `count` bytes of an array with one call, also over read-only text.
+    public borrowing func write(
+        _ bytes: [UInt8], count: Int, at address: RemoteAddress
+    ) throws(SystemError) {
+        let range = RemoteRange(start: address, count: UInt64(clamping: count))
+        // Sound: the slice is clamped to the array.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe forcedWrite(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)), at: address)
+        }
+        guard try moved(result, "pwrite", range) == count else {
+            throw SystemError(call: "pwrite", errno: .badAddress, object: describe(range))
         }
     }
 

@@ -26,7 +26,14 @@ extension ProcReader {
         }
     }
 
-    /// The name of one thread: `/proc/PID/task/TID/comm`.
+    /// The name of any thread: `/proc/TID/comm`, which exists for every thread although `/proc` doesn't list it.
+    public mutating func name(of thread: ThreadID) throws(SystemError) -> String {
+        try parse("/proc/\(thread)/comm") { text in
+            text.text(0..<max(0, text.count - 1))
+        }
+    }
+
+    /// The name of one thread of a process: `/proc/PID/task/TID/comm`.
     public mutating func name(of thread: ThreadID, in process: ProcessID) throws(SystemError) -> String {
         try parse("/proc/\(process)/task/\(thread)/comm") { text in
             text.text(0..<max(0, text.count - 1))

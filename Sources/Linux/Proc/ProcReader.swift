@@ -13,8 +13,12 @@ public struct ProcReader: Sendable {
 
     /// Reads a file, for the next use of ``contents(_:)``.
     public mutating func read(_ path: String) throws(SystemError) {
+        try read(try OwnedDescriptor.open(path), path)
+    }
+
+    /// Reads an open file, for the next use of ``contents(_:)``.
+    mutating func read(_ file: borrowing OwnedDescriptor, _ path: String) throws(SystemError) {
         count = 0
-        let file = try OwnedDescriptor.open(path)
         count = try file.readAll(into: &buffer, limit: Self.limit, name: path)
     }
 

@@ -7,8 +7,10 @@ public struct ProcessStatus: Hashable, Sendable {
     public var process = ProcessID(0)
     /// The parent; 0 if it is outside this PID namespace.
     public var parent = ProcessID(0)
-    /// The process that traces this thread; 0 if none does.
-    public var tracer = ProcessID(0)
+    /// The thread that traces this one; 0 if none does.
+    ///
+    /// The kernel names the very thread, not its process.
+    public var tracer = ThreadID(0)
     /// Real, effective, saved and file system user.
     public var users: [UInt32] = []
     /// The id in each PID namespace, from this one to its own innermost.
@@ -59,7 +61,7 @@ public struct ProcessStatus: Hashable, Sendable {
         guard let numbers = Self.numbers(text, &position, end), let first = numbers.first else { return false }
         if isNamed("Tgid") { process = ProcessID(first) }
         if isNamed("PPid") { parent = ProcessID(first) }
-        if isNamed("TracerPid") { tracer = ProcessID(first) }
+        if isNamed("TracerPid") { tracer = ThreadID(first) }
         if isNamed("Uid") { users = numbers.map { UInt32(bitPattern: $0) } }
         if isNamed("NSpid") { namespaceIDs = numbers }
         if isNamed("Threads") { threads = Int(first) }

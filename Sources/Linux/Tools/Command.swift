@@ -6,7 +6,9 @@ import CLinux
 /// beyond 0, 1 and 2 are closed, its signals are reset, and it runs in a process group of its own, so that
 /// a deadline ends it with its children.
 public struct Command: Sendable {
-    /// The program: a path, or a name to be found along `PATH`.
+    /// The program: a name to be found along this process's `PATH`, or a path.
+    ///
+    /// A relative path with a slash starts from ``directory``.
     public var program: String
     /// The arguments behind the program's name.
     public var arguments: [String]

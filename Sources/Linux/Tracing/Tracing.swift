@@ -111,21 +111,47 @@ public enum Tracing {
         wait(-1, LINUX_WALL | LINUX_WNOTHREAD | (block ? 0 : LINUX_WNOHANG))
     }
 
-    /// Lets go of a seized thread in whatever state it is.
+    /// Lets go of a seized thread in whatever state it is, and of a child it has just made.
     ///
-    /// The kernel detaches only stopped threads, so a running one is interrupted and waited for first. A signal
-    /// that is about to be delivered at that moment is delivered.
+    /// The kernel detaches only stopped threads, so a running one is interrupted and waited for first; a thread
+    /// in an uninterruptible sleep makes this wait. A signal that is about to be delivered at that moment is
+    /// delivered, and a child that an unreported fork attached to us is let go as well.
     public static func release(_ thread: ThreadID) {
-        if !detach(thread).failed { return }
-        // Not stopped, or gone. A stop that comes for another reason serves as well as the one asked for.
-        if interrupt(thread).failed { return }
-        let answer = wait(thread)
-        guard answer.thread != nil, answer.status.isStopped else { return }
-        if case .signalStop(let signal) = answer.status {
-            _ = detach(thread, delivering: signal)
-        } else {
-            _ = detach(thread)
+        var next: ThreadID? = thread
+        while let thread = next { next = letGo(thread) }
+    }
+
+    /// Lets go of one thread; answers the child that its last event named.
+    private static func letGo(_ thread: ThreadID) -> ThreadID? {
+        var answer = poll(thread)
+        if answer.thread == nil {
+            var message: UInt64 = 0
+            if eventMessage(thread, into: &message).failed {
+                // Running, or gone.
+                if interrupt(thread).failed { return nil }
+                answer = wait(thread)
+            } else {
+                // In a stop: one that was reported long ago, or one that it came to behind our first look, which
+                // this second look reports. Detaching without it would lose the signal it stopped for.
+                answer = poll(thread)
+                if answer.thread == nil {
+                    _ = detach(thread)
+                    return nil
+                }
+            }
         }
+        guard answer.thread != nil, answer.status.isStopped else { return nil }
+        var child: ThreadID?
+        var signal = Signal.none
+        switch answer.status {
+        case .signalStop(let pending): signal = pending
+        case .event(.fork), .event(.vfork), .event(.clone):
+            var message: UInt64 = 0
+            if !eventMessage(thread, into: &message).failed { child = Int32(exactly: message).map { ThreadID($0) } }
+        default: break
+        }
+        _ = detach(thread, delivering: signal)
+        return child
     }
 
     @inline(__always)

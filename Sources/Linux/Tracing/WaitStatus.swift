@@ -38,8 +38,10 @@ public enum WaitStatus: Hashable, Sendable {
             self = .exited(code: signal.rawValue)
         } else if low != 0x7f {
             self = .killed(Signal(rawValue: low), coreDumped: rawValue & 0x80 != 0)
-        } else {
+        } else if rawValue & 0xff == 0x7f {
             self = WaitStatus(stoppedBy: signal, event: rawValue >> 16 & 0xffff, rawValue: rawValue)
+        } else {
+            self = .unknown(rawValue)
         }
     }
 

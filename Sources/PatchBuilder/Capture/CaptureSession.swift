@@ -71,12 +71,10 @@ extension CaptureSession {
         if program.role != .other {
             record(process)
             if let number = live[process]?.record { lookAtInputs(number) }
-            if [.compilerC, .compilerCxx, .clangDriver].contains(program.role) {
-                if let source = program.arguments.last(where: {
-                    DriverArguments.language(of: $0, forced: nil) != nil
-                }) {
-                    onCompile(source)
-                }
+            if [.compilerC, .compilerCxx, .clangDriver].contains(program.role),
+                let source = DriverArguments(program.arguments).sources.first
+            {
+                onCompile(source.path)
             }
         }
     }

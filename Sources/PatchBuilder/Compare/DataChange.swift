@@ -70,17 +70,21 @@ extension DataChange {
     }
 }
 
+extension ObjectModel {
+    /// Names of the functions that run when the program starts or ends.
+    var constructors: [String] {
+        entities.filter { $0.kind == .anonymous }.filter { entity in
+            let section = sections[entity.section]
+            return [.initArray, .finiArray, .preinitArray].contains(section.type)
+                || [".ctors", ".dtors"].contains(section.name)
+        }.flatMap { references($0).map { describe($0.target) } }
+    }
+}
+
 extension ObjectComparison {
     /// Compares the lists of functions that run at start and exit, by the functions' names.
     mutating func compareConstructors() {
-        func names(_ model: ObjectModel) -> [String] {
-            model.entities.filter { $0.kind == .anonymous }.filter { entity in
-                let section = model.sections[entity.section]
-                return [.initArray, .finiArray, .preinitArray].contains(section.type)
-                    || [".ctors", ".dtors"].contains(section.name)
-            }.flatMap { model.references($0).map { model.describe($0.target) } }
-        }
-        let (before, after) = (names(pre), names(post))
+        let (before, after) = (pre.constructors, post.constructors)
         let added = after.filter { !before.contains($0) }
         let removed = before.filter { !after.contains($0) }
         for name in added + removed {

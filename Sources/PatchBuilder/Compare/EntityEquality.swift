@@ -69,6 +69,17 @@ struct EntityEquality {
         }
     }
 
+    /// Whether two functions have the same table of exception handlers, or none.
+    ///
+    /// Compilers put it into a section of its own that has the function's name.
+    mutating func hasSameHandlers(_ first: Int, _ second: Int) -> Bool {
+        let (one, other) = (
+            pre.exceptionTable(of: pre.entities[first]), post.exceptionTable(of: post.entities[second])
+        )
+        guard let one, let other else { return one == nil && other == nil }
+        return isSameUnnamed(pre.entities[one], post.entities[other])
+    }
+
     /// Unnamed bytes: what follows the last meaningful byte may be filler, up to an alignment of 32.
     private mutating func isSameUnnamed(_ one: Entity, _ other: Entity) -> Bool {
         guard equal.insert([one.index, other.index]).inserted else { return true }
@@ -99,5 +110,14 @@ extension EntityEquality {
     /// The initial value, zeros written out.
     private func initial(_ model: ObjectModel, _ entity: Entity) -> ArraySlice<UInt8> {
         model.bytes(entity).trimmed
+    }
+}
+
+extension ObjectModel {
+    /// The table of exception handlers of a function.
+    fileprivate func exceptionTable(of function: Entity) -> Int? {
+        guard hasExceptionTables else { return nil }
+        let name = ".gcc_except_table." + function.name
+        return sections.first { $0.name == name }?.entities.first
     }
 }

@@ -86,6 +86,12 @@ package struct ObjectComparison: Sendable {
                 functions.append(
                     FunctionChange(
                         name: entity.name, status: .changed(at: offset), pre: partner, post: entity.index))
+            } else if !equality.hasSameHandlers(partner, entity.index) {
+                // The code is equal; which handler runs where isn't.
+                functions.append(
+                    FunctionChange(
+                        name: entity.name, status: .changed(at: entity.range.count), pre: partner,
+                        post: entity.index))
             } else {
                 sameFunctions += 1
             }

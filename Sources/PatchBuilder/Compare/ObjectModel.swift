@@ -26,6 +26,8 @@ package struct ObjectModel: Sendable {
     package var entityOfSymbol: [Int?]
     /// The file itself, for the parts that are not modelled (`.eh_frame`, `.comment`).
     package var file: ELFFile
+    /// Whether any function has handlers for exceptions.
+    var hasExceptionTables = false
 
     /// Name of the source file as the compiler recorded it (`STT_FILE`).
     package var sourceName: String? { symbols.first { $0.type == .file && !$0.name.isEmpty }?.name }

@@ -60,10 +60,11 @@ struct ObjectReader {
                 throw ELFError(.unsupported, at: section.offset, "section \(section.name): \(section.size) bytes")
             }
             modelled[section.index] = model.sections.count
+            if section.name.hasPrefix(".gcc_except_table") { model.hasExceptionTables = true }
             model.sections.append(
                 ObjectSection(
                     index: section.index, name: section.name, type: section.type, flags: section.flags,
-                    alignment: max(section.alignment, 1), entrySize: Int(clamping: section.entrySize),
+                    alignment: max(section.alignment, 1), entrySize: Int(min(section.entrySize, 1 << 20)),
                     size: Int(section.size),
                     contents: section.type == .nobits ? [] : try file.rawContents(of: section).bytes))
         }

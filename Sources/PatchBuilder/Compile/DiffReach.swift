@@ -6,7 +6,6 @@
 // build. An edited `.c` counts as included if any file of the tree names it behind `#include`.
 
 import Findings
-import FoundationEssentials
 import Linux
 
 struct DiffReach {
@@ -20,6 +19,8 @@ struct DiffReach {
     struct Unit: Sendable {
         var command: CompileCommand
         var reach: CompiledPair.Reach
+        /// Where the diff has moved the source to; absolute, as the build would see it.
+        var movedTo: String?
         /// Final links that the unit is in.
         var links: [Int]
     }
@@ -29,6 +30,8 @@ struct DiffReach {
         var units: [Unit]
         /// Edited files that no unit of a target includes.
         var unreached: [StabilisedFile]
+        /// Sources of a target that the diff removes.
+        var removed: [String]
     }
 
     /// The units of the `targets`' links that `diff` reaches.
@@ -43,26 +46,35 @@ struct DiffReach {
         let commands = linksOfUnit.keys.sorted().map { build.compiles[$0] }
         let edited = Dictionary(
             diff.files.flatMap { file in [(file.path, file)] + (file.oldPath.map { [($0, file)] } ?? []) },
-            uniquingKeysWith: { first, _ in first })
+            // A moved file stands under its old name as removed, too; that it went on is what counts.
+            uniquingKeysWith: { $0.change == .removed ? $1 : $0 })
         let includes = try includedFiles(of: commands, edited: edited)
+        var result = Result(units: [], unreached: [], removed: [])
         var reached: Set<String> = []
-        var units: [Unit] = []
         for (command, included) in zip(commands, includes) {
             let source = build.tree.relative(command.source) ?? command.source
             let hits = included.filter { edited[$0] != nil && $0 != source }.sorted()
             reached.formUnion(hits)
-            let links = linksOfUnit[command.id] ?? []
-            if edited[source] != nil {
+            var unit = Unit(command: command, reach: .includes(hits), links: linksOfUnit[command.id] ?? [])
+            if let file = edited[source] {
                 reached.insert(source)
-                units.append(Unit(command: command, reach: .source, links: links))
-            } else if !hits.isEmpty {
-                units.append(Unit(command: command, reach: .includes(hits), links: links))
+                unit.reach = .source
+                if file.change == .removed {
+                    result.removed.append(source)
+                    continue
+                }
+                if file.oldPath == source { unit.movedTo = build.tree.seen + "/" + file.path }
+            } else if hits.isEmpty {
+                continue
             }
+            result.units.append(unit)
         }
-        let unreached = diff.files.filter { file in
+        // An edited file is reached by its copy as well.
+        reached.formUnion(diff.files.filter { reached.contains($0.path) }.compactMap(\.copyOf))
+        result.unreached = diff.files.filter { file in
             !reached.contains(file.path) && !(file.oldPath.map(reached.contains) ?? false)
         }
-        return Result(units: units, unreached: unreached)
+        return result
     }
 }
 

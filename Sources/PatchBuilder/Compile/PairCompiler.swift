@@ -94,7 +94,8 @@ extension PairCompiler {
     ) throws(BuildError) -> String {
         let output = unitFolder(index) + "/unit.o"
         let place = unitFolder(index) + "/\(side).o"
-        let rewritten = UnitCommand(command: unit.command)
+        let rewritten = UnitCommand(
+            command: unit.command, source: code == .postFailed ? unit.movedTo : nil)
         let arguments = rewritten.object(output, sectioned: sectioned)
         let result: CommandResult
         do throws(SystemError) {
@@ -132,11 +133,22 @@ extension PairCompiler {
     }
 
     /// The object as the build made it.
+    ///
+    /// Builds move objects (`mv objs/x.o x.lo`); the links know where they were last.
     private func original(
         _ unit: DiffReach.Unit, _ index: Int, _ sandbox: Sandbox
     ) throws(BuildError) -> String {
-        let there = build.tree.real(unit.command.output)
-        if let bytes = try? FileSystem.read(there), ContentDigest.hex(bytes) == unit.command.digest { return there }
+        var places = [unit.command.output]
+        for link in build.links {
+            for input in link.inputs where input.member == nil && input.digest == unit.command.digest {
+                places.append(input.path)
+            }
+        }
+        for place in places.map(build.tree.real) {
+            if let bytes = try? FileSystem.read(place), ContentDigest.hex(bytes) == unit.command.digest {
+                return place
+            }
+        }
         return try compile(unit, index, side: "original", sectioned: false, .preFailed, sandbox)
     }
 }

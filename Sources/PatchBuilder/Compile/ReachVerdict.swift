@@ -30,7 +30,7 @@ struct ReachVerdict {
                     evidence: ["file": file.path, "generated file": made])
             }
         }
-        if reach.units.isEmpty { throw nothing(reach.unreached) }
+        if reach.units.isEmpty, reach.removed.isEmpty { throw nothing(reach.unreached) }
         return notes(reach)
     }
 
@@ -51,9 +51,19 @@ struct ReachVerdict {
                 .buildSystemOnly, "the diff changes how the tree is built, but no source",
                 evidence: ["files": list])
         }
-        return BuildError(
+        let error = BuildError(
             .nothingToDo, "the diff changes no code of the targets",
             evidence: ["files": list.isEmpty ? "none: the texts before and after are the same" : list])
+        let others = otherOutputs(Set(files.map(\.path)))
+        return others.isEmpty ? error : error.adding("they are compiled into", others.joined(separator: ", "))
+    }
+
+    /// Names of what the build links from any of `paths`.
+    private func otherOutputs(_ paths: Set<String>) -> [String] {
+        let outputs = build.outputs.filter { link in
+            build.compiles(of: link).contains { paths.contains(shown($0.source)) }
+        }
+        return Set(outputs.map { BuildPath.name($0.output) }).sorted()
     }
 
     /// A source or header that the build made from `path`: it is in the copy and not in the author's tree.
@@ -76,10 +86,11 @@ struct ReachVerdict {
     }
 
     private func notes(_ reach: DiffReach.Result) -> [String] {
-        var notes: [String] = []
+        var notes = reach.removed.map { "\($0): removed by the diff; its code stays in running processes" }
         for file in reach.unreached {
             switch file.role {
             case .document, .test: continue
+            case _ where file.copyOf != nil: continue
             case .buildSystem:
                 notes.append("\(file.path): a change of the build, not part of the patch; flags stay as they were")
             case .assembly: notes.append("\(file.path): assembly that no target is built from")

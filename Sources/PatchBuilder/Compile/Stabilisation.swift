@@ -9,6 +9,8 @@ import Linux
 struct Stabilisation {
     /// The copy of the tree.
     let tree: BuildTree
+    /// The author's tree, to tell what the build has made.
+    let source: String
     /// Folder for the results.
     let folder: String
 
@@ -33,9 +35,11 @@ struct Stabilisation {
         for (number, file) in files.enumerated() {
             stabilised.append(try stabilise(file, number: number, texts))
         }
+        let copies = try copies(of: files, stabilised)
         try WorkFolder.write(whole, to: folder + "/diff")
         return StabilisedDiff(
-            files: stabilised, diffFile: folder + "/diff", digest: ContentDigest.hex(whole), notes: state.notes)
+            files: (stabilised + copies).sorted { $0.path < $1.path }, diffFile: folder + "/diff",
+            digest: ContentDigest.hex(whole), notes: state.notes)
     }
 
     /// Refuses diffs that can't be read or parsed.
@@ -72,6 +76,37 @@ struct Stabilisation {
         result.postFile = "\(texts)/\(number)-\(BuildPath.name(file.path))"
         try WorkFolder.write(bytes, to: result.postFile)
         return result
+    }
+
+    /// Files that the build copied from edited ones, and that it compiled instead or as well.
+    ///
+    /// Packages that are built in several flavours copy their sources into a folder for each.
+    private func copies(
+        of files: [AppliedFile], _ stabilised: [StabilisedFile]
+    ) throws(BuildError) -> [StabilisedFile] {
+        var originals: [String: [(text: [UInt8], file: StabilisedFile)]] = [:]
+        for (file, result) in zip(files, stabilised) {
+            guard let pre = file.pre, [.source, .header, .other].contains(result.role) else { continue }
+            originals[BuildPath.name(file.oldPath ?? file.path), default: []].append((pre.bytes, result))
+        }
+        guard !originals.isEmpty else { return [] }
+        let edited = Set(files.flatMap { [$0.path, $0.oldPath].compactMap { $0 } })
+        var copies: [StabilisedFile] = []
+        for entry in try SourceTree(tree.copy).entries where entry.facts.isRegular && !edited.contains(entry.path) {
+            guard let candidates = originals[BuildPath.name(entry.path)],
+                candidates.contains(where: { UInt64($0.text.count) == entry.facts.size }),
+                !FileFacts.exists(source + "/" + entry.path),
+                let text = try? FileSystem.read(tree.copy + "/" + entry.path),
+                let original = candidates.first(where: { $0.text == text })
+            else { continue }
+            var copy = original.file
+            copy.copyOf = copy.path
+            copy.path = entry.path
+            copy.oldPath = nil
+            copy.change = copy.change == .removed ? .removed : .edited
+            copies.append(copy)
+        }
+        return copies
     }
 
     /// A regular file of the tree, no symbolic link on its way.

@@ -14,7 +14,7 @@ struct TargetMatcher {
     /// One match per target, in order.
     func match(_ targets: [String]) throws(BuildError) -> [TargetMatch] {
         var matches: [TargetMatch] = []
-        let outputs = build.outputs.map { ($0, Self.identity($0.file)) }
+        let outputs = build.outputs.compactMap { link in Self.identity(link.file).map { (link, $0) } }
         for target in targets {
             guard let identity = Self.identity(target) else { throw Self.unreadable(target) }
             guard let match = match(target, identity, outputs) else {
@@ -46,12 +46,23 @@ struct TargetMatcher {
     private struct Identity {
         var buildID: String?
         var soname: String?
+        var machine: UInt16
+        /// Sizes of the sections that are loaded, by name.
+        var sections: [String: UInt64]
+        /// SHA-256 of `.text`.
+        var code: String
+
+        /// How much two files look like builds of the same; comparable among candidates only.
+        func resemblance(to other: Identity) -> Int {
+            let same = sections.count { other.sections[$0.key] == $0.value }
+            return same + (code == other.code ? 1_000 : 0)
+        }
     }
 
     private func match(
-        _ target: String, _ identity: Identity, _ outputs: [(LinkCommand, Identity?)]
+        _ target: String, _ identity: Identity, _ outputs: [(LinkCommand, Identity)]
     ) -> TargetMatch? {
-        if let id = identity.buildID, let same = outputs.last(where: { $0.1?.buildID == id }) {
+        if let id = identity.buildID, let same = outputs.last(where: { $0.1.buildID == id }) {
             return TargetMatch(target: target, link: same.0.id, reason: .buildID)
         }
         let real = BuildPath.name(Links.followed(target) ?? target)
@@ -62,10 +73,14 @@ struct TargetMatcher {
             { Self.stem(BuildPath.name($0.output)) == Self.stem(real) },
         ]
         for test in tests {
-            // The last of its name: libtool links a program once for the build folder and once more to install.
-            if let found = outputs.last(where: { test($0.0) }) {
-                return TargetMatch(target: target, link: found.0.id, reason: .name)
+            let found = outputs.filter { test($0.0) && $0.1.machine == identity.machine }
+            // Flavours have the same name; what looks most like the target is its counterpart. Among equals the last:
+            // libtool links a program once for the build folder and once more to install.
+            let best = found.max { left, right in
+                let (one, other) = (left.1.resemblance(to: identity), right.1.resemblance(to: identity))
+                return (one, left.0.id) < (other, right.0.id)
             }
+            if let best { return TargetMatch(target: target, link: best.0.id, reason: .name) }
         }
         return nil
     }
@@ -77,9 +92,18 @@ struct TargetMatcher {
         return name.hasPrefix("lt-") ? String(name.dropFirst(3)) : name
     }
 
+    /// Nil for what isn't ELF of the kind that this version knows; among outputs, 32-bit flavours.
     private static func identity(_ path: String) -> Identity? {
         guard let bytes = try? FileSystem.read(path), let file = try? ELFFile(ByteView(bytes)) else { return nil }
         let id = try? file.buildID()
-        return Identity(buildID: id.map { "\($0)" }, soname: (try? file.dynamicSection())?.soname)
+        var sections: [String: UInt64] = [:]
+        for section in file.sections where section.flags.contains(.alloc) {
+            sections[section.name] = section.size
+        }
+        let code = file.section(named: ".text").flatMap { try? file.rawContents(of: $0).bytes } ?? []
+        return Identity(
+            buildID: id.map { "\($0)" }, soname: (try? file.dynamicSection())?.soname,
+            machine: file.machine.rawValue,
+            sections: sections, code: ContentDigest.hex(code))
     }
 }

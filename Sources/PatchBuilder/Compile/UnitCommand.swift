@@ -6,6 +6,8 @@
 struct UnitCommand {
     /// The recorded command.
     let command: CompileCommand
+    /// The source file to compile instead of the recorded one: where the diff has moved it.
+    var source: String?
 
     /// Arguments that compile the unit into `output`.
     ///
@@ -64,9 +66,9 @@ extension UnitCommand {
     /// The recorded arguments without outputs, other inputs and libraries.
     private func stripped() -> [String] {
         let parsed = DriverArguments(command.arguments)
-        let source = parsed.sources.first { $0.path == command.sourceArgument }?.index
+        let sourceIndex = parsed.sources.first { $0.path == command.sourceArgument }?.index
         let others = Set(parsed.sources.map(\.index)).union(parsed.linkerInputs).subtracting(
-            source.map { [$0] } ?? [])
+            sourceIndex.map { [$0] } ?? [])
         var result: [String] = []
         var index = 0
         while index < command.arguments.count {
@@ -74,7 +76,11 @@ extension UnitCommand {
             let takesValue = index > 0 && DriverArguments.takesValue(argument)
             let end = min(index + (takesValue ? 2 : 1), command.arguments.count)
             if index == 0 || !(others.contains(index) || Self.isDropped(argument)) {
-                result += command.arguments[index..<end].map { Self.withoutListings($0) }
+                if index == sourceIndex, let source {
+                    result.append(source)
+                } else {
+                    result += command.arguments[index..<end].map { Self.withoutListings($0) }
+                }
             }
             index = end
         }

@@ -212,7 +212,8 @@ extension AppliedTree {
     }
 
     private mutating func add(_ diff: FileDiff, path: String, name: String) throws(BuildError) {
-        guard diff.oldPath == nil || diff.hunks.allSatisfy({ $0.preStart == 0 && $0.preLines.isEmpty }) else {
+        let isWhole = !diff.hunks.isEmpty && diff.hunks.allSatisfy { $0.preStart == 0 && $0.preLines.isEmpty }
+        guard diff.oldPath == nil || isWhole else {
             throw BuildError(
                 .diffConflict, "\(name) edits a file that isn't in the tree",
                 evidence: ["file": path, "diff": name, "line": "\(diff.diffLine)"])

@@ -7,7 +7,7 @@
 
 import Findings
 
-struct DiffParser {
+package struct DiffParser {
     private let lines: [ArraySlice<UInt8>]
     private let name: String
     private var position = 0
@@ -15,7 +15,7 @@ struct DiffParser {
     private var current: FileDiff?
 
     /// Reads all files of the diff `bytes`; `name` is used in messages.
-    static func parse(_ bytes: [UInt8], name: String) throws(BuildError) -> [FileDiff] {
+    package static func parse(_ bytes: [UInt8], name: String) throws(BuildError) -> [FileDiff] {
         var parser = DiffParser(lines: SourceLines(bytes).lines, name: name)
         return try parser.parseAll()
     }

@@ -3,10 +3,16 @@
 import Findings
 
 enum DiffPath {
-    /// The name on a `---` or `+++` line; nil for `/dev/null`.
+    /// The name on a `---` or `+++` line; nil for a file that isn't there: `/dev/null`, or the time 0 that
+    /// `diff -N` writes for one.
     ///
     /// A tab ends the name (GNU diff writes the time behind it); git quotes names with unusual bytes.
     static func headerName(_ text: some StringProtocol) -> String? {
+        if let tab = text.firstIndex(of: "\t") {
+            // West of Greenwich the time 0 is on the day before.
+            let time = text[text.index(after: tab)...]
+            if time.hasPrefix("1970-01-01 ") || time.hasPrefix("1969-12-31 ") { return nil }
+        }
         let name: String
         if text.first == "\"" {
             name = unquoted(text)

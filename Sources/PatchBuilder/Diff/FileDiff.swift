@@ -31,7 +31,7 @@ struct DiffHunk: Equatable, Sendable {
 }
 
 /// All that one diff does to one file.
-struct FileDiff: Equatable, Sendable {
+package struct FileDiff: Equatable, Sendable {
     /// Path before, as written in the diff, prefix and all; nil for a new file.
     var oldPath: String?
     /// Path after; nil for a removed file.

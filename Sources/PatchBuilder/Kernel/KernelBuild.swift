@@ -77,7 +77,9 @@ package struct KernelBuilder: Sendable {
         let folder = "\(work)/kernel-patches/\(name)"
         try WorkFolder.make(folder)
         let source = package_.source
-        let diff = try Stabilisation(tree: BuildTree(seen: source, copy: source), folder: folder).run(patches)
+        let diff = try Stabilisation(
+            tree: BuildTree(seen: source, copy: source), source: source, folder: folder
+        ).run(patches)
         let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
         let compiled = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
             reach.sources, diff)

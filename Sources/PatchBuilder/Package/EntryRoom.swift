@@ -33,42 +33,40 @@ struct EntryRoom {
         }
         let needed = Self.entrySkip(code) + Self.jumpLength
         guard code.count < needed else { return .success(code) }
-        let next = starts.first { $0 > address } ?? .max
-        let room = UInt64(needed)
-        guard next == .max || next - address >= room,
-            let longer = try? file.contents(atAddress: address, count: room).bytes,
-            Self.isFiller(longer[code.count...])
-        else {
+        let end = address &+ size
+        let next = starts.first { $0 >= end } ?? .max
+        let gap = filler(at: end, room: min(next - end, 64))
+        guard code.count + gap.count >= needed else {
             return .failure(
                 BuildError(
                     .functionShort, "\(name) is too short for the jump to its replacement",
-                    evidence: ["function": name, "size": "\(size)", "needed": "\(needed)", "address": hex(address)])
-            )
+                    evidence: [
+                        "function": name, "size": "\(size)", "filler": "\(gap.count)", "needed": "\(needed)",
+                        "address": hex(address),
+                    ]))
         }
-        return .success(longer)
+        return .success(code + gap.prefix(needed - code.count))
     }
 
-    /// Whether bytes are only what assemblers and linkers fill gaps with.
-    ///
-    /// The last filler may reach beyond the bytes given.
-    static func isFiller(_ bytes: ArraySlice<UInt8>) -> Bool {
-        if bytes.allSatisfy({ $0 == 0 }) || bytes.allSatisfy({ $0 == 0xcc }) { return true }
+    /// The bytes from an address on that are only what assemblers and linkers fill gaps with: no-operations,
+    /// `int3`, zeros.
+    private func filler(at address: UInt64, room: UInt64) -> [UInt8] {
+        var room = room
+        // The segment may end before the next symbol.
+        while room > 0 {
+            if let bytes = try? file.contents(atAddress: address, count: room).bytes { return Self.filler(bytes) }
+            room /= 2
+        }
+        return []
+    }
+
+    /// The leading part of some bytes that is filler.
+    static func filler(_ bytes: [UInt8]) -> [UInt8] {
+        let zeros = bytes.prefix { $0 == 0 }
+        if !zeros.isEmpty { return Array(zeros) }
         var at = 0
-        // A long no-operation may be cut off by the end; behind fillers only fillers follow.
-        let padded = Array(bytes) + Array(repeating: 0, count: 16)
-        while at < bytes.count {
-            guard let found = X86_64InstructionSet.decode(padded, at: at), isNoOperation(found, padded, at) else {
-                return false
-            }
-            at += found.length
-        }
-        return true
-    }
-
-    private static func isNoOperation(_ found: Instruction, _ code: [UInt8], _ at: Int) -> Bool {
-        // A segment or operand prefix in front of `nop` belongs to the long forms.
-        found.isPadding
-            && (code[at] == 0x90 || code[at] == 0xcc || code[at] == 0x66 || code[at] == 0x0f || code[at] == 0x2e)
+        while let found = X86_64InstructionSet.decode(bytes, at: at), found.isPadding { at += found.length }
+        return Array(bytes[..<at])
     }
 }
 
@@ -91,7 +89,7 @@ struct InboundBranches {
                     if address > low, address < high,
                         taken.contains(where: { $0.lowerBound < address && address < $0.upperBound })
                     {
-                        found.append((function.address + UInt64(at), address))
+                        found.append((function.address &+ UInt64(at), address))
                     }
                 }
                 at += instruction.length

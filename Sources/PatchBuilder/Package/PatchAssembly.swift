@@ -107,11 +107,11 @@ package struct PatchAssembly {
     }
 }
 
-extension [BuildError] {
+extension Array where Element: Equatable {
     /// Each once, in order.
-    var unique: [BuildError] {
-        var kept: [BuildError] = []
-        for error in self where !kept.contains(error) { kept.append(error) }
+    var unique: [Element] {
+        var kept: [Element] = []
+        for element in self where !kept.contains(element) { kept.append(element) }
         return kept
     }
 }

@@ -83,7 +83,44 @@ struct PatchClosure {
     /// tell one from the next.
     private mutating func include(unit index: Int, entity: Int) {
         let piece = self.piece(unit: index, entity: entity)
-        if known.insert(piece).inserted { pieces.append(piece) }
+        guard known.insert(piece).inserted else { return }
+        pieces.append(piece)
+        if let target = escape(piece) {
+            refusals.append(
+                BuildError(
+                    .objectUnsupported,
+                    "\(units[index].post.entities[entity].name) shares a section with code that it jumps to",
+                    evidence: [
+                        "section": units[index].post.sections[piece.section].name, "unit": units[index].name,
+                        "target": hex(UInt64(max(target, 0))),
+                    ], remedy: "Leave out the function's section attribute, or change its callers instead."))
+        }
+    }
+
+    /// Where a function cut out of a section with others leads without a relocation: the assembler knew the
+    /// distance, and it isn't true any more.
+    private func escape(_ piece: Piece) -> Int? {
+        let section = units[piece.unit].post.sections[piece.section]
+        guard section.isCode, piece.range != 0..<section.size else { return nil }
+        let fields = Set(section.references.map(\.offset))
+        var at = piece.range.lowerBound
+        while at < piece.range.upperBound, let found = X86_64InstructionSet.decode(section.contents, at: at) {
+            if let branch = found.branch, !fields.contains(at + branch.offset),
+                let target = found.branchTarget(in: section.contents, at: at), !piece.range.contains(target)
+            {
+                return target
+            }
+            at += found.length
+        }
+        return nil
+    }
+
+    /// Functions of one unit that come with the patch, in the object's order.
+    func includedFunctions(unit index: Int) -> [Entity] {
+        let model = units[index].post
+        return model.entities.filter {
+            $0.kind == .function && known.contains(piece(unit: index, entity: $0.index))
+        }
     }
 
     /// The piece in which an entity travels.

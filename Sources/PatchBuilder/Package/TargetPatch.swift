@@ -33,6 +33,16 @@ package struct TargetPatch {
     /// Everything that stands in the way; empty if the patch can be made.
     package var refusals: [BuildError]
 
+    /// Changed functions that only run when a program starts: running processes are past them.
+    var startNotes: [String] {
+        closure.replaced.compactMap { function in
+            let unit = input.units[function.unit]
+            let name = unit.post.entities[function.post].name
+            guard name == "main" || unit.post.constructors.contains(name) else { return nil }
+            return "\(name) runs once, when \(input.name) starts; running processes are past its beginning"
+        }
+    }
+
     /// Whether the diff changes nothing that this target runs.
     package var isEmpty: Bool { closure.replaced.isEmpty && refusals.isEmpty }
 }
@@ -45,7 +55,7 @@ extension TargetPatch {
         var refusals = input.units.flatMap { unit in
             unit.comparison.data.filter(\.isBlocking).filter { $0.isIn(unit) }.map { $0.refusal(in: unit.name) }
         }
-        for index in input.units.indices { refusals += input.units[index].prove(placer, input.proven) }
+        refusals += UnitProof.prove(&input.units, placer, input.proven)
         closure = PatchClosure(input.units)
         try closure.run()
         refusals += closure.refusals
@@ -66,92 +76,6 @@ extension DataChange {
     /// Whether the target has the old variable at all; the linker may have dropped it.
     fileprivate func isIn(_ unit: PatchUnit) -> Bool {
         pre.map { unit.placement.addresses[$0] != nil } ?? true
-    }
-}
-
-extension PatchUnit {
-    /// Checks that each changed function, as compiled for comparing, is what the target holds; learns from
-    /// the code where local things are that have no symbol in the target.
-    mutating func prove(_ placer: UnitPlacer, _ target: ProvenTarget) -> [BuildError] {
-        var refusals: [BuildError] = []
-        for change in comparison.functions {
-            guard let index = change.pre, let address = placement.addresses[index] else { continue }
-            let entity = pre.entities[index]
-            if let mismatch = target.mismatch(ofFunctionAt: address) {
-                refusals.append(mismatchError(.proofFunction, entity, address, mismatch, target))
-                continue
-            }
-            let result = placement.matches[index] ?? placer.match(pre, entity, at: address)
-            placement.matches[index] = result
-            switch result {
-            case .failure(let mismatch):
-                refusals.append(mismatchError(.proofCompile, entity, address, mismatch, target))
-            case .success(let match):
-                if let error = check(match, of: entity, placer) { refusals.append(error) }
-            }
-        }
-        return refusals
-    }
-
-    private func mismatchError(
-        _ code: FindingCode, _ entity: Entity, _ address: UInt64, _ mismatch: CodeMismatch, _ target: ProvenTarget
-    ) -> BuildError {
-        let what =
-            code == .proofFunction
-            ? "\(entity.name) in the shipped target isn't what this tree builds"
-            : "\(entity.name), compiled for comparing, isn't what the build linked"
-        return BuildError(
-            code, what,
-            evidence: ["function": entity.name, "unit": name, "address": hex(address), "cause": target.likelyCause]
-        )
-        .adding(mismatch)
-    }
-
-    /// Compares what the linker filled in with where things are.
-    private mutating func check(_ match: CodeMatch, of function: Entity, _ placer: UnitPlacer) -> BuildError? {
-        for solved in match.references {
-            guard case .entity(let index) = solved.reference.target, case .address(let found) = solved.filling
-            else {
-                continue
-            }
-            let entity = pre.entities[index]
-            guard !entity.isGlobal, entity.type != .gnuIFunc else { continue }
-            let isSame: Bool
-            switch entity.kind {
-            case .literal:
-                let expected = pre.bytes(entity)
-                let bytes = try? placer.file.contents(atAddress: found, count: UInt64(expected.count)).bytes
-                isSame = bytes.map { $0[...] == expected } ?? false
-            case .anonymous, .threadLocal: isSame = true
-            case .function, .data:
-                isSame = placement.addresses[index].map { $0 == found } ?? true
-                placement.addresses[index] = found
-            }
-            if !isSame {
-                return BuildError(
-                    .proofCompile, "\(function.name) refers to another \(pre.describe(solved.reference.target))",
-                    evidence: [
-                        "function": function.name, "unit": name,
-                        "offset": hex(UInt64(solved.reference.offset - function.range.lowerBound)),
-                        "found": hex(found),
-                    ])
-            }
-        }
-        return nil
-    }
-}
-
-extension ProvenTarget {
-    /// What most likely made the shipped file another one.
-    var likelyCause: String {
-        let here = (try? rebuilt.compilers()) ?? []
-        let there = (try? shipped.compilers()) ?? []
-        if there.isEmpty { return "other flags, another compiler or another source (the target names no compiler)" }
-        if here == there {
-            return "other flags or another source; the compiler is the same (\(here.joined(separator: "; ")))"
-        }
-        return
-            "another compiler: target by \(there.joined(separator: "; ")), rebuilt by \(here.joined(separator: "; "))"
     }
 }
 
@@ -210,11 +134,11 @@ extension TargetAssembler {
     /// Code that jumps into bytes that a trampoline takes.
     private func inboundBranches(_ target: ProvenTarget, _ map: LinkMap) -> [BuildError] {
         let taken = image.functions.map { function in
-            let start = function.address + UInt64(function.entrySkip)
-            return start..<start + UInt64(EntryRoom.jumpLength)
+            let start = function.address &+ UInt64(function.entrySkip)
+            return Range(from: start, count: UInt64(EntryRoom.jumpLength))
         }
-        var dead = image.functions.map { $0.address..<$0.address + UInt64($0.original.count) }
-        dead += image.functions.flatMap(\.parts).map { $0.address..<$0.address + UInt64($0.original.count) }
+        var dead = image.functions.map { Range(from: $0.address, count: UInt64($0.original.count)) }
+        dead += image.functions.flatMap(\.parts).map { Range(from: $0.address, count: UInt64($0.original.count)) }
         let functions = map.functions().compactMap { entry -> LinkMap.Entry? in
             guard let address = target.translate(entry.address) else { return nil }
             var moved = entry
@@ -224,7 +148,7 @@ extension TargetAssembler {
         return InboundBranches.find(in: target.shipped, functions: functions, into: taken, dead: dead).map {
             branch in
             let name =
-                image.functions.first { $0.address <= branch.to && branch.to < $0.address + $0.size }?.name ?? ""
+                image.functions.first { $0.address <= branch.to && branch.to - $0.address < $0.size }?.name ?? ""
             let source = functions.last { $0.address <= branch.from }?.name ?? hex(branch.from)
             return BuildError(
                 .functionEntered, "\(source) jumps into the first bytes of \(name)",

@@ -2,8 +2,7 @@ package import Findings
 
 /// Why a stage of the builder ended without a result.
 ///
-/// Refusals ("this diff changes assembly") and failures ("the tree doesn't build") alike carry a finding;
-/// ``isRefusal`` tells them apart for the command's exit code.
+/// Refusals ("this diff changes assembly") and failures ("the tree doesn't build") alike carry a finding.
 package struct BuildError: DiagnosableError, Equatable {
     /// Code, evidence and remedy.
     package var finding: Finding

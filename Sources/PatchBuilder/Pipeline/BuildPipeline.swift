@@ -76,7 +76,7 @@ package struct BuildPipeline: Sendable {
         let store = StageStore(folder: folder)
         if let stage = request.redoFrom { try store.forget(from: stage) }
         let diff = try stage(.stabilise, key, store, "applying the diff") { () throws(BuildError) in
-            try Stabilisation(tree: build.tree, folder: folder).run(request.patches)
+            try Stabilisation(tree: build.tree, source: request.source, folder: folder).run(request.patches)
         }
         let units = try stage(.compileTwice, key, store, "finding what the diff reaches") { () throws(BuildError) in
             try compile(diff, targets, build, place.folder, folder)

@@ -92,6 +92,21 @@ package struct ReproducedBuild: Sendable, Codable, Equatable {
         self.log = log
     }
 
+    /// Whether every number leads to what it numbers, so that a result file edited by hand does no harm.
+    var isConsistent: Bool {
+        compiles.indices.allSatisfy { compiles[$0].id == $0 && !compiles[$0].arguments.isEmpty }
+            && links.indices.allSatisfy { links[$0].id == $0 }
+            && links.allSatisfy { link in
+                link.inputs.allSatisfy { input in
+                    switch input.origin {
+                    case .compile(let id): compiles.indices.contains(id)
+                    case .partialLink(let id): links.indices.contains(id)
+                    case .system, .data, .unknown: true
+                    }
+                }
+            }
+    }
+
     /// Every link that made an executable or a shared library.
     package var outputs: [LinkCommand] { links.filter { $0.kind != .relocatable } }
 

@@ -24,6 +24,8 @@ package struct StabilisedFile: Sendable, Codable, Equatable {
     package var path: String
     /// Path before the diff when it was renamed.
     package var oldPath: String?
+    /// The edited file of which the build had made this copy before it compiled it.
+    package var copyOf: String?
     /// What the file is.
     package var role: FileRole
     /// What the diff does to it.

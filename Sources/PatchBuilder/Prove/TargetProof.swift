@@ -86,14 +86,14 @@ struct ImageComparison {
         if let first = one.segments.first(where: { $0.type == .load && $0.offset == 0 }) {
             // e_shoff, and e_shentsize to e_shstrndx (gABI, file header).
             for field: Range<UInt64> in [0x28..<0x30, 0x3a..<0x40] {
-                ignored.append(first.address &+ field.lowerBound..<first.address &+ field.upperBound)
+                ignored.append(Range(from: first.address &+ field.lowerBound, count: field.length))
             }
         }
         for segment in one.segments where segment.type == .note {
             let notes = try one.bytes.slice(segment.offset, segment.fileSize, "note segment")
             if let place = Self.buildIDPlace(notes) {
                 ignored.append(
-                    segment.address &+ UInt64(place.lowerBound)..<segment.address &+ UInt64(place.upperBound))
+                    Range(from: segment.address &+ UInt64(place.lowerBound), count: UInt64(place.count)))
             }
         }
         self.ignored = ignored

@@ -6,8 +6,9 @@ enum BuildCommand {
     static func guess(root: String, jobs: Int) -> String? {
         func has(_ name: String) -> Bool { FileFacts.exists(root + "/" + name) }
         let make = "make -j\(jobs)"
+        // An unconfigured tree may come with a Makefile that only says so (zlib).
+        if has("configure"), !has("config.status") { return "./configure && \(make)" }
         if ["GNUmakefile", "makefile", "Makefile"].contains(where: has) { return make }
-        if has("configure") { return "./configure && \(make)" }
         if has("meson.build") { return "meson setup build-tsugite && ninja -C build-tsugite -j\(jobs)" }
         if has("CMakeLists.txt") {
             return "cmake -S . -B build-tsugite && cmake --build build-tsugite -j \(jobs)"
@@ -28,9 +29,10 @@ enum BuildCommand {
     /// Variables that change what is built; part of the cache's key.
     static func keyVariables() -> [String] {
         let names = ["CC", "CXX", "CPP", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PATH"]
-        return names.compactMap { name in Environment.value(of: name).map { "\(name)=\($0)" } }
-            + CompilerEnvironment.kept(Environment.current).filter {
-                !$0.hasPrefix("PATH=") && !$0.hasPrefix("PWD=")
-            }
+        let own = names.compactMap { name in Environment.value(of: name).map { "\(name)=\($0)" } }
+        let compilers = CompilerEnvironment.kept(Environment.current)
+        // Who starts us decides about the order of the variables, and about where they start us.
+        let passing = ["PATH=", "PWD=", "TMPDIR=", "HOME="]
+        return own + compilers.filter { pair in !passing.contains(where: pair.hasPrefix) }.sorted()
     }
 }

@@ -60,7 +60,7 @@ struct Reproducer {
     /// The caller holds the folder's lock.
     func build(_ place: Place) throws(BuildError) -> ReproducedBuild {
         if let cached = place.store.load(.reproduce, key: place.key, as: ReproducedBuild.self),
-            FileFacts.exists(place.copy), cached.tools.allSatisfy(Tools.isUnchanged)
+            cached.isConsistent, FileFacts.exists(place.copy), cached.tools.allSatisfy(Tools.isUnchanged)
         {
             report(BuildProgress(.reproduce, "using the build of this tree made before", fraction: 1))
             return cached
@@ -85,6 +85,11 @@ struct Reproducer {
     private func buildCopy(_ place: Place) throws(BuildError) -> ReproducedBuild {
         let removed = try TreeCopy.removeProducts(place.tree, from: place.copy)
         let sandbox = Sandbox.choose(seen: request.buildPath ?? request.source, copy: place.copy)
+        if let wanted = request.buildPath, sandbox.tree.seen != wanted {
+            throw BuildError(
+                .workFolder, "the tree can't be mounted at \(wanted)", evidence: ["path": wanted],
+                remedy: "Make that folder (mkdir -p), and run as root or where user namespaces are allowed.")
+        }
         try WorkFolder.make(place.folder + "/links")
         let log = try run(place, sandbox, removed: removed)
         report(BuildProgress(.reproduce, "sorting out what was built"))

@@ -38,7 +38,7 @@ struct Sandbox: Sendable {
             throw BuildError(
                 .workFolder, "the tree can't be mounted where it was built",
                 evidence: ["path": build.tree.seen, "copy": build.tree.copy],
-                remedy: "Run as the user who made this build, or build again with --from reproduce.")
+                remedy: "Run as the user who made this build, or build again with --redo reproduce.")
         }
     }
 

@@ -12,7 +12,7 @@
 // without it is unfinished work and is made again.
 
 import Findings
-import Linux
+package import Linux
 
 package struct WorkFolder: Sendable {
     /// Top folder; absolute.
@@ -75,7 +75,7 @@ package struct WorkFolder: Sendable {
 
 extension BuildError {
     /// The system's refusal in terms of the work folder; a full disk is named as such.
-    init(_ error: SystemError, path: String) {
+    package init(_ error: SystemError, path: String) {
         if error.errno == .noSpace || error.errno.name == "EDQUOT" {
             self.init(.noSpace, "no space left for \(path)", evidence: ["path": path, "call": error.call])
         } else {

@@ -3,23 +3,23 @@ import ELF
 /// Matches one function of an object against bytes of a linked file; see `CodeMatch.swift` for the idea.
 struct X86_64CodeMatcher {
     /// The object's section, holes zeroed.
-    private let code: [UInt8]
+    let code: [UInt8]
     private let range: Range<Int>
-    private let references: ArraySlice<Reference>
+    let references: ArraySlice<Reference>
     /// The linked file's bytes from ``address`` on.
-    private let linked: [UInt8]
-    private let address: UInt64
+    let linked: [UInt8]
+    let address: UInt64
 
     /// Positions in `code` and in `linked`.
-    private var left: Int
-    private var right = 0
-    private var next: Int
-    private var solved: [SolvedReference] = []
+    var left: Int
+    var right = 0
+    var next: Int
+    var solved: [SolvedReference] = []
     /// Position in `linked` of each instruction of `code`, counted from the function's start; -1 inside one.
     private var positions: [Int]
     /// Branches inside the function: where they go on both sides.
     private var branches: [(at: Int, left: Int, right: Int)] = []
-    private var isModuleRelaxed = false
+    var isModuleRelaxed = false
 
     init(_ model: ObjectModel, _ entity: Entity, linked: [UInt8], address: UInt64) {
         code = model.sections[entity.section].contents
@@ -43,7 +43,7 @@ struct X86_64CodeMatcher {
             guard let other = X86_64InstructionSet.decode(linked, at: right) else {
                 throw mismatch("not an instruction")
             }
-            if other.isPadding, !one.isPadding {
+            if other.isPadding, !one.isPadding, !isDescriptorCall {
                 right += other.length
                 continue
             }
@@ -56,6 +56,12 @@ struct X86_64CodeMatcher {
         positions[range.count] = right
         try checkBranches()
         return CodeMatch(address: address, size: right, references: solved)
+    }
+
+    /// Whether a call through a TLS descriptor comes next, which the linker may have made a no-operation.
+    private var isDescriptorCall: Bool {
+        next < references.endIndex && references[next].offset == left
+            && references[next].type == X86_64Relocation.tlsdescCall.rawValue
     }
 
     /// Steps over a filler; equal ones on both sides step together.
@@ -128,7 +134,7 @@ extension X86_64CodeMatcher {
         throw mismatch("another instruction")
     }
 
-    private mutating func step(_ one: Int, _ other: Int) {
+    mutating func step(_ one: Int, _ other: Int) {
         left += one
         right += other
     }
@@ -173,7 +179,7 @@ extension X86_64CodeMatcher {
         }
     }
 
-    private func number(_ at: Int, width: Int) -> Int64 {
+    func number(_ at: Int, width: Int) -> Int64 {
         guard at >= 0, at + width <= linked.count else { return 0 }
         return Instruction(length: 0).value(Instruction.Field(offset: 0, width: width), in: linked, at: at)
     }
@@ -216,84 +222,6 @@ extension X86_64CodeMatcher {
         }
         solved.append(SolvedReference(reference: reference, filling: filling))
         step(one.length, other.length)
-        return true
-    }
-
-    /// TLS sequences rewritten by the linker ("ELF Handling For Thread-Local Storage", 4.4.6 and 5).
-    private mutating func matchThreadLocal(_ one: Instruction, _ inside: [Reference]) -> Bool {
-        guard let reference = inside.first, inside.count == 1 else { return false }
-        switch X86_64Relocation(rawValue: reference.type) {
-        case .tlsgd: return matchGeneralDynamic(one, reference)
-        case .tlsld: return matchLocalDynamic(one, reference)
-        case .gotpc32Tlsdesc: return matchDescriptor(one, reference)
-        case .tlsdescCall:
-            // call *(%rax) → two-byte nop; the padding rule doesn't see it because left isn't a filler.
-            guard bytes(right, [0x66, 0x90]) else { return false }
-            solved.append(SolvedReference(reference: reference, filling: .none))
-            step(one.length, 2)
-            return true
-        default: return false
-        }
-    }
-
-    private func bytes(_ at: Int, _ expected: [UInt8]) -> Bool {
-        at >= 0 && at + expected.count <= linked.count && linked[at..<at + expected.count] == expected[...]
-    }
-
-    /// Takes the call of `__tls_get_addr` that follows; returns its length and its reference.
-    private mutating func takeCall(after one: Instruction) -> (length: Int, reference: Reference)? {
-        let start = left + one.length
-        guard let call = X86_64InstructionSet.decode(code, at: start), next < references.endIndex,
-            references[next].offset < start + call.length
-        else { return nil }
-        defer { next += 1 }
-        return (call.length, references[next])
-    }
-
-    private mutating func matchGeneralDynamic(_ one: Instruction, _ reference: Reference) -> Bool {
-        let load: [UInt8] = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0]
-        guard bytes(right, load), let call = takeCall(after: one), one.length + call.length == 16 else {
-            return false
-        }
-        let value = number(right + 12, width: 4)
-        let filling: Filling
-        if bytes(right + 9, [0x48, 0x8d, 0x80]) {
-            filling = .threadOffset(value)
-        } else if bytes(right + 9, [0x48, 0x03, 0x05]) {
-            filling = .threadOffsetSlot(address &+ UInt64(right + 16) &+ UInt64(bitPattern: value))
-        } else {
-            return false
-        }
-        solved.append(SolvedReference(reference: reference, filling: filling))
-        solved.append(SolvedReference(reference: call.reference, filling: .none))
-        step(16, 16)
-        return true
-    }
-
-    private mutating func matchLocalDynamic(_ one: Instruction, _ reference: Reference) -> Bool {
-        var prefixes = 0
-        while bytes(right + prefixes, [0x66]) { prefixes += 1 }
-        guard bytes(right + prefixes, [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0]), let call = takeCall(after: one)
-        else { return false }
-        isModuleRelaxed = true
-        solved.append(SolvedReference(reference: reference, filling: .none))
-        solved.append(SolvedReference(reference: call.reference, filling: .none))
-        step(one.length + call.length, one.length + call.length)
-        return true
-    }
-
-    private mutating func matchDescriptor(_ one: Instruction, _ reference: Reference) -> Bool {
-        let filling: Filling
-        let value = number(right + 3, width: 4)
-        if bytes(right, [0x48, 0xc7, 0xc0]) {
-            filling = .threadOffset(value)
-        } else if bytes(right, [0x48, 0x8b, 0x05]) {
-            filling = .threadOffsetSlot(address &+ UInt64(right + 7) &+ UInt64(bitPattern: value))
-        } else {
-            return false
-        }
-        solved.append(SolvedReference(reference: reference, filling: filling))
-        step(one.length, 7)
         return true
     }
 }

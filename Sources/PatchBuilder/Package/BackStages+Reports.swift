@@ -1,0 +1,99 @@
+import ELF
+import Linux
+import LivePatch
+
+// What the stages report: proofs, symbols, and the manifest.
+
+extension BackStages {
+    func reportOf(_ proven: (match: TargetMatch, target: ProvenTarget)) -> ProveReport.Target {
+        ProveReport.Target(
+            target: proven.match.target, rebuilt: build.links[proven.match.link].file, proof: proven.target.proof)
+    }
+
+    func reportOf(_ patch: TargetPatch) -> ResolveReport.Target {
+        ResolveReport.Target(
+            target: patch.input.name,
+            symbols: patch.image.externals.map {
+                "\(patch.image.object.symbols[$0.symbol].name): \($0.source.text)"
+            },
+            refusals: patch.refusals.map(\.finding))
+    }
+
+    func manifest(_ patches: [TargetPatch]) -> Manifest {
+        var edits = DiffFunctions()
+        for file in diff.files {
+            let path = build.tree.copy + "/" + (file.oldPath ?? file.path)
+            edits.add(file, textBefore: (try? FileSystem.read(path)) ?? [])
+        }
+        return Manifest(
+            name: name, advisories: advisories, changes: changes.map(\.description), builder: BuilderVersion.text,
+            toolchain: build.tools.map {
+                .init(name: BuildPath.name($0.path), version: $0.version, digest: $0.digest)
+            },
+            targets: patches.filter { !$0.input.units.isEmpty }.map { target($0, edits) },
+            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique + layoutNotes(edits, patches))
+    }
+
+    /// Functions that differ in offsets only hint at a type whose layout changed.
+    private func layoutNotes(_ edits: DiffFunctions, _ patches: [TargetPatch]) -> [String] {
+        var names: [String] = []
+        var places: [String] = []
+        for patch in patches {
+            for unit in patch.input.units {
+                guard let pair = pairs.pairs.first(where: { $0.unit == unit.name }) else { continue }
+                let visible = edits.visible(in: pair).declarations
+                let explainer = Explainer(unit: unit, pair: pair, diff: edits)
+                guard !visible.isEmpty else { continue }
+                let moved = unit.comparison.functions.filter(explainer.isSameButForNumbers)
+                if !moved.isEmpty { places += visible }
+                names += moved.map(\.name)
+            }
+        }
+        guard !names.isEmpty else { return [] }
+        return [
+            "\(names.unique.joined(separator: ", ")): only offsets or constants differ. If the edit at "
+                + "\(places.unique.joined(separator: ", ")) moves a type's fields, objects made before the patch "
+                + "keep their old layout: don't apply."
+        ]
+    }
+
+    private func target(_ patch: TargetPatch, _ edits: DiffFunctions) -> Manifest.Target {
+        let proof = patch.input.proven.proof
+        let units = patch.input.units
+        return Manifest.Target(
+            name: patch.input.name,
+            buildID: (try? patch.input.proven.shipped.buildID()).flatMap { $0?.description } ?? "",
+            proof: .init(tier: proof.tier.rawValue, functions: proof.functions, identical: proof.identical),
+            functions: functions(patch, edits),
+            removed: units.flatMap { $0.comparison.functions.filter { $0.status == .removed }.map(\.name) },
+            data: units.flatMap { unit in
+                unit.comparison.data.map {
+                    Manifest.Data(name: $0.name, unit: unit.name, change: $0.reportName, effect: $0.effect)
+                }
+            })
+    }
+
+    private func functions(_ patch: TargetPatch, _ edits: DiffFunctions) -> [Manifest.Function] {
+        let replaced = Set(patch.closure.replaced.map { [$0.unit, $0.post] })
+        var all: [Manifest.Function] = []
+        for (index, unit) in patch.input.units.enumerated() {
+            let pair = pairs.pairs.first { $0.unit == unit.name }
+            let explainer = Explainer(unit: unit, pair: pair, diff: edits)
+            let differences = pair.map { unit.differences(prePath: $0.pre, postPath: $0.post) } ?? [:]
+            for entity in patch.closure.includedFunctions(unit: index) {
+                all.append(
+                    Manifest.Function(
+                        name: entity.name, unit: unit.name,
+                        isReplacement: replaced.contains([index, entity.index]),
+                        why: explainer.why(entity), difference: differences[entity.index]))
+            }
+        }
+        return all
+    }
+}
+
+/// The builder's version, as patches name it.
+package enum BuilderVersion {
+    /// Name and version.
+    package static let text = "tsugite 0.1.0"
+}

@@ -1,1 +1,0 @@
-// PatchBuilder: see ARCHITECTURE.md.

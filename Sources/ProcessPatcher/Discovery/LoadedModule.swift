@@ -1,0 +1,45 @@
+import ELF
+import Linux
+
+/// One ELF file that a process has mapped, read from the process's memory.
+struct LoadedModule {
+    /// Its path or name as `/proc/PID/maps` shows it.
+    let name: String
+    /// Where file offset 0 is mapped.
+    let base: RemoteAddress
+    /// Device and inode.
+    let file: FileIdentity
+    /// What the loader mapped.
+    let image: MemoryImage<PagedBytes>
+    /// Its identity, if it has one.
+    let buildID: BuildID?
+
+    /// What is added to the file's virtual addresses.
+    var bias: UInt64 { image.bias }
+
+    /// The last part of the path.
+    var shortName: String { name.split(separator: "/").last.map(String.init) ?? name }
+
+    /// Reads the module whose file header is mapped at an address; nil if no 64-bit ELF file starts there.
+    static func read(_ mapping: MemoryMapping, _ source: PagedBytes) -> LoadedModule? {
+        guard let image = try? MemoryImage(headerAt: mapping.area.start.rawValue, source) else { return nil }
+        return LoadedModule(
+            name: mapping.name, base: mapping.area.start, file: mapping.area.file, image: image,
+            buildID: (try? image.buildID()) ?? nil)
+    }
+
+    /// Where modules start: file mappings of offset 0 (and the vDSO), the executable ones and those followed by an
+    /// executable mapping of the same file.
+    static func starts(in space: AddressSpace) -> [MemoryMapping] {
+        let mappings = space.mappings
+        return mappings.indices.filter { index in
+            let area = mappings[index].area
+            if mappings[index].name == "[vdso]" { return true }
+            guard area.isFile, area.offset == 0, area.permissions.contains(.read) else { return false }
+            for next in mappings[index...].prefix(16) where next.area.file == area.file {
+                if next.area.permissions.contains(.execute) { return true }
+            }
+            return false
+        }.map { mappings[$0] }
+    }
+}

@@ -1,0 +1,124 @@
+import ELF
+import Findings
+import Linux
+import LivePatch
+
+/// One process while an operation deals with it: its memory, what it has mapped, the modules, our images.
+final class ProcessSession {
+    let process: ProcessID
+    let memory: ProcessMemory
+    /// The command name.
+    let name: String
+    private(set) var space: AddressSpace
+    private(set) var modules: [LoadedModule] = []
+    /// Headers of our images, in the order of their addresses.
+    var installed: [InstalledPatch] = []
+    /// Mappings that look like ours but whose header makes no sense.
+    private(set) var damaged: [RemoteAddress] = []
+    private var reader = ProcReader()
+
+    /// Looks at a process.
+    ///
+    /// - Throws: a finding if it is no process that could be patched: a kernel thread, a zombie, traced by another,
+    ///   out of this user's reach.
+    init(_ process: ProcessID) throws(PatcherError) {
+        self.process = process
+        var reader = ProcReader()
+        let stat = try onProcess(process) { () throws(SystemError) in try reader.stat(of: process) }
+        name = stat.name
+        if stat.isKernelThread || stat.isZombie {
+            let what = stat.isZombie ? "a zombie" : "a kernel thread"
+            throw PatcherError(
+                Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
+        }
+        let status = try onProcess(process) { () throws(SystemError) in try reader.status(of: process) }
+        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
+            throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
+        }
+        memory = try ProcessMemory(process)
+        space = AddressSpace([])
+        self.reader = reader
+        try refresh()
+    }
+
+    /// Reads the mappings again, and what depends on them.
+    func refresh() throws(PatcherError) {
+        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: process) }
+        space = AddressSpace(mappings)
+        let source = memory.source()
+        modules = LoadedModule.starts(in: space).compactMap { LoadedModule.read($0, source) }
+        readImages()
+    }
+
+    /// Reads only the mappings again: between two tries, new threads bring new stacks.
+    func refreshMappings() throws(PatcherError) {
+        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: process) }
+        space = AddressSpace(mappings)
+    }
+
+    private func readImages() {
+        installed = []
+        damaged = []
+        for mapping in space.mappings where Self.mayBeImage(mapping) {
+            do {
+                if let patch = try image(at: mapping.area.start) { installed.append(patch) }
+            } catch {
+                damaged.append(mapping.area.start)
+            }
+        }
+    }
+
+    /// Our images are executable and come from a memory file of a telling name; without memory files they are
+    /// anonymous.
+    private static func mayBeImage(_ mapping: MemoryMapping) -> Bool {
+        guard mapping.area.permissions.contains([.read, .execute]) else { return false }
+        return mapping.name.hasPrefix(ImageName.prefix) || mapping.name.hasPrefix("[anon:tsugite")
+            || (mapping.name.isEmpty && !mapping.area.isFile)
+    }
+
+    /// The header at an address; nil if there is none of ours.
+    /// - Throws: if it is ours and makes no sense.
+    private func image(at start: RemoteAddress) throws -> InstalledPatch? {
+        guard let fixed = HeaderCoding.start(try memory.bytes(start, HeaderCoding.fixedSize)) else { return nil }
+        guard let tableAt = start.adding(UInt64(HeaderCoding.fixedSize)) else { return nil }
+        let table = try memory.bytes(tableAt, fixed.tableSize)
+        return try HeaderCoding.decode(fixed, table: table, foundAt: start)
+    }
+
+    /// Changes the journal of an image: one write.
+    func writeJournal(_ patch: InstalledPatch) throws(PatcherError) {
+        guard let at = patch.image.start.adding(HeaderCoding.journalOffset) else { return }
+        try memory.write(HeaderCoding.journal(patch, tableSize: HeaderCoding.tableSize(patch)), at: at)
+        if let index = installed.firstIndex(where: { $0.image.start == patch.image.start }) {
+            installed[index] = patch
+        }
+    }
+
+    /// Whether the program that was looked at has ended or given way to another one.
+    ///
+    /// - Parameter waiting: waits a moment for a process that is on its way out.
+    func isGone(waiting: Bool) -> Bool {
+        guard let first = space.mappings.first?.area.start else { return true }
+        for _ in 0..<20 {
+            if (try? memory.bytes(first, 1)) == nil { return true }
+            if (try? reader.stat(of: process))?.isZombie != false { return true }
+            if !waiting { return false }
+            Nap.nanoseconds(2_000_000)
+        }
+        return false
+    }
+
+    /// The modules with that build-id; more than one if it was loaded into several namespaces (dlmopen).
+    func modules(with id: BuildID) -> [LoadedModule] { modules.filter { $0.buildID == id } }
+}
+
+/// The name of the memory file behind an image.
+enum ImageName {
+    /// How `/proc/PID/maps` shows it.
+    static let prefix = "/memfd:tsugite:"
+
+    /// What is given to memfd_create(2): at most 249 bytes.
+    static func name(_ patch: LivePatch, _ digest: Digest) -> String {
+        "tsugite:\(patch.name.prefix(128)):\(digest.short)"
+    }
+}

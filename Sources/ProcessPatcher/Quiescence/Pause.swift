@@ -1,0 +1,117 @@
+import Linux
+
+/// What one attempt to change a process came to.
+enum Attempt {
+    /// Everything is written.
+    case committed(PauseTimes)
+    /// Suspicious words have to be settled, and there was no unwinder yet; nothing was changed.
+    case needsUnwinder
+    /// A thread is in the code that is to change; nothing was changed.
+    case busy(BusyThread)
+    /// A thread didn't stop in time; nothing was changed.
+    case unstoppable(ThreadID)
+    /// Threads appear faster than they can be attached; nothing was changed.
+    case restless
+    /// The process ended or became another program.
+    case gone
+    /// Other bytes than expected stand at this site; nothing was changed.
+    case mismatch(site: Int, found: [UInt8])
+    /// What was written didn't read back, and was put back.
+    case unreliable(site: Int)
+}
+
+/// How long a process was held, in nanoseconds.
+struct PauseTimes {
+    /// From the first stop of a running thread until all running threads go on.
+    var running: UInt64
+    /// From the first stop of any thread until all go on.
+    var whole: UInt64
+}
+
+/// A thread that keeps a process from being changed, with the evidence.
+struct BusyThread {
+    let thread: ThreadID
+    let process: ProcessID
+    /// The watched function.
+    let function: String
+    /// Instruction addresses, innermost first.
+    let frames: [UInt64]
+}
+
+/// Holds a process still, looks, changes it if nobody is in the way, and lets it go: the pause.
+struct Pause {
+    let memory: ProcessMemory
+    let space: AddressSpace
+    let unwinder: Unwinder?
+
+    /// One attempt.
+    func attempt(
+        _ hold: inout ThreadHold, _ watch: borrowing WatchIndex, _ scan: borrowing StackScan,
+        _ sites: borrowing SiteWriter
+    ) -> Attempt {
+        let start = MonotonicTime.now.nanoseconds
+        if let failure = failure(hold.stopSleepers(), &hold) { return failure }
+        let sleepers = 0..<hold.sleepers
+        if scan.look(&hold, sleepers, watch, space, memory) > 0, let obstacle = settle(&hold, sleepers, watch) {
+            return obstacle
+        }
+        let middle = MonotonicTime.now.nanoseconds
+        if let failure = failure(hold.stopRest(), &hold) { return failure }
+        let rest = hold.sleepers..<hold.count
+        guard (0..<hold.count).contains(where: { unsafe hold.threads[$0].phase == .stopped }) else { return .gone }
+        if scan.look(&hold, rest, watch, space, memory) > 0, let obstacle = settle(&hold, rest, watch) {
+            return obstacle
+        }
+        let outcome = sites.commit()
+        hold.letGoRunners()
+        let running = MonotonicTime.now.nanoseconds
+        hold.letGo()
+        let end = MonotonicTime.now.nanoseconds
+        switch outcome {
+        case .written:
+            let begin = rest.isEmpty ? start : middle
+            return .committed(PauseTimes(running: (rest.isEmpty ? end : running) - begin, whole: end - start))
+        case .gone: return .gone
+        case .mismatch(let site): return .mismatch(site: site, found: sites.foundBytes(site))
+        case .unreliable(let site): return .unreliable(site: site)
+        }
+    }
+
+    /// What stopping came to if it failed; everybody was let go then.
+    @inline(__always)
+    private func failure(_ result: ThreadHold.StopResult, _ hold: inout ThreadHold) -> Attempt? {
+        switch result {
+        case .stopped: return nil
+        case .unstoppable(let index):
+            let id = unsafe hold.threads[index].id
+            hold.letGo()
+            return .unstoppable(id)
+        case .restless:
+            hold.letGo()
+            return .restless
+        }
+    }
+
+    /// Settles the threads that the scan couldn't call free; answers what stands in the way, having let go.
+    private func settle(
+        _ hold: inout ThreadHold, _ range: Range<Int>, _ watch: borrowing WatchIndex
+    ) -> Attempt? {
+        for index in range {
+            let thread = unsafe hold.threads[index]
+            guard thread.phase == .stopped, thread.verdict != .free else { continue }
+            guard let unwinder else {
+                hold.letGo()
+                return .needsUnwinder
+            }
+            let walk = unwinder.walk(thread, watch)
+            if walk.isFree, thread.verdict != .busy { continue }
+            hold.letGo()
+            let range = walk.busyIn ?? (thread.busyIn >= 0 ? thread.busyIn : nil)
+            let function = range.map { watch.name($0) } ?? "unknown (its stack can't be walked)"
+            return .busy(
+                BusyThread(
+                    thread: thread.id, process: thread.process, function: function, frames: walk.frames))
+        }
+        return nil
+    }
+}

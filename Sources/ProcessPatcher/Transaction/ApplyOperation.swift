@@ -1,0 +1,113 @@
+import Findings
+import Linux
+import LivePatch
+
+/// Puts patches into one process: discover, prove, place, quiesce, commit, read back.
+struct ApplyOperation {
+    let inputs: [PatchInput]
+    let allowReplace: Bool
+    let dryRun: Bool
+    let deadline: MonotonicTime
+
+    /// Applies to a process, and with it to all that share its memory.
+    func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
+        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
+    }
+
+    private func run(
+        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext
+    ) throws(PatcherError) -> ProcessOutcome? {
+        var recovered = 0
+        if !dryRun, Recovery.isNeeded(session) {
+            recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
+        }
+        let plan = try plan(session)
+        guard !plan.images.isEmpty else {
+            if plan.present.isEmpty && recovered == 0 { return nil }
+            return ProcessOutcome(
+                session.process, session.name, .nothingToDo, patches: plan.present, recovered: recovered)
+        }
+        let known = Dictionary(
+            plan.retiring.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }, uniquingKeysWith: { a, _ in a }
+        )
+        let proof = Proof(session: session, known: known)
+        for image in plan.images { try proof.check(image) }
+        var outcome = ProcessOutcome(
+            session.process, session.name, .applied, patches: plan.images.map(\.input.patch.name).uniqued(),
+            functions: plan.images.flatMap { $0.target.functions.map(\.name) }, recovered: recovered)
+        if dryRun { return outcome }
+        try commit(plan, known, session, unit, context, &outcome)
+        return outcome
+    }
+
+    /// Plans; a process that is still being linked is waited for.
+    private func plan(_ session: ProcessSession) throws(PatcherError) -> ApplyPlan {
+        while true {
+            do {
+                var planner = ApplyPlanner(session, allowReplace: allowReplace)
+                return try planner.plan(inputs)
+            } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
+                Nap.nanoseconds(2_000_000)
+                try session.refresh()
+            }
+        }
+    }
+
+    private func commit(
+        _ plan: ApplyPlan, _ before: [RemoteAddress: [UInt8]], _ session: ProcessSession, _ unit: [ProcessID],
+        _ context: PatcherContext, _ outcome: inout ProcessOutcome
+    ) throws(PatcherError) {
+        let transaction = UInt64.random(in: 1 ... .max)
+        let installer = ImageInstaller(session: session, context: context)
+        let images = try installer.install(plan.images, transaction: transaction)
+        var commit = CommitPlan()
+        for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
+        for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
+        let result: Committer.Result
+        do {
+            result = try Committer(session: session, unit: unit, deadline: deadline).run(commit)
+        } catch {
+            try? installer.remove(images.filter { session.state(of: $0) == .prepared })
+            throw error
+        }
+        outcome.tries = result.tries
+        switch result.kind {
+        case .committed: outcome.note(result.pause)
+        case .deferred(let finding):
+            outcome.result = .deferred
+            outcome.finding = finding
+        case .blocked(let finding):
+            outcome.result = .blocked
+            outcome.finding = finding
+        }
+        if outcome.result != .applied {
+            try installer.remove(
+                session.installed.filter { $0.state == .prepared && $0.transaction == transaction })
+        }
+    }
+}
+
+extension ProcessSession {
+    /// The state of an image as its journal says now.
+    func state(of image: InstalledPatch) -> InstalledPatch.State? {
+        installed.first { $0.image.start == image.image.start }?.state
+    }
+}
+
+extension InstalledPatch {
+    /// The same image, in the hands of another patcher and transaction.
+    func by(_ patcher: PatcherIdentity, _ transaction: UInt64) -> InstalledPatch {
+        var copy = self
+        copy.patcher = patcher
+        copy.transaction = transaction
+        return copy
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, in order of first appearance.
+    func uniqued() -> [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,172 @@
+import Findings
+import Linux
+
+// Tries to carry a plan out until it succeeds or the deadline passes.
+//
+// The journal in the images' headers brackets the writing. `committing` (or `undoing`) is written while the process
+// still runs, before the first byte changes; the final state afterwards, when everybody runs again. If we die
+// between the two, the next run finds the half-way state and sees from the bytes at the sites how far it got: none
+// written (nothing happened), all written (only the last word is missing), or some (put back under the same check).
+// Where one patch takes the place of another, what stood at a site before is the other's trampoline; so the image
+// that goes enters the transaction first, and leaves it first when everything is written: while a site may still hold
+// its trampoline, its journal says so.
+//
+// A busy process is let go at once. How long to wait for the next try grows from 0.2 ms to 250 ms with some
+// randomness, and as long as the busy thread sleeps in the very call, at the very stack depth in which it was busy,
+// nobody is stopped at all: it can't have left.
+
+/// Carries out commit plans in one process.
+struct Committer {
+    let session: ProcessSession
+    /// All processes that share its memory, itself included.
+    let unit: [ProcessID]
+    let deadline: MonotonicTime
+
+    /// What became of a plan.
+    struct Result {
+        enum Kind {
+            case committed
+            case deferred(Finding)
+            case blocked(Finding)
+        }
+        var kind: Kind
+        /// How often the process was stopped.
+        var tries: Int
+        /// How long the process was held in the successful try.
+        var pause = PauseTimes(running: 0, whole: 0)
+    }
+
+    private static let shortest: UInt64 = 200_000
+    private static let longest: UInt64 = 250_000_000
+    /// A process that seems to sleep is stopped again after this time all the same.
+    private static let patience = Duration.seconds(2)
+
+    /// Carries out a plan.
+    func run(_ plan: CommitPlan) throws(PatcherError) -> Result {
+        let watch = WatchIndex(plan.watched)
+        let scan = StackScan()
+        let sites = SiteWriter(plan.writes, session.memory)
+        try sites.touch()
+        try write(plan.journal.reversed()) { $0.during }
+        var unwinder: Unwinder?
+        var tries = 0
+        var delay = Self.shortest
+        while true {
+            var hold = try ThreadHold(SharedSpaces.still(unit))
+            try hold.attach()
+            let pause = Pause(memory: session.memory, space: session.space, unwinder: unwinder)
+            tries += 1
+            let attempt = pause.attempt(&hold, watch, scan, sites)
+            switch attempt {
+            case .committed(let times):
+                try write(plan.journal.reversed()) { $0.after }
+                return Result(kind: .committed, tries: tries, pause: times)
+            case .needsUnwinder:
+                unwinder = Unwinder(session)
+                try session.refreshMappings()
+                continue
+            case .gone: throw .gone(session.process)
+            case .mismatch(let site, let found):
+                try takeBack(plan)
+                let finding = BytesFinding.make(plan.writes[site], found: found, session)
+                return Result(kind: .blocked(finding), tries: tries)
+            case .unreliable(let site):
+                try takeBack(plan)
+                let finding = Finding(
+                    .processCommit, "a write to process \(session.process) didn't read back",
+                    evidence: ["pid": "\(session.process)", "function": plan.writes[site].function])
+                return Result(kind: .blocked(finding), tries: tries)
+            case .busy, .unstoppable, .restless:
+                if wait(attempt, &hold, &delay) { break }
+                try takeBack(plan)
+                return Result(kind: .deferred(evidence(attempt, tries)), tries: tries)
+            }
+            try session.refreshMappings()
+        }
+    }
+
+    /// The state before: no byte was changed.
+    private func takeBack(_ plan: CommitPlan) throws(PatcherError) {
+        try write(plan.journal) { $0.abandoned }
+    }
+
+    private func write(
+        _ entries: [CommitPlan.Entry], _ state: (CommitPlan.Entry) -> InstalledPatch.State
+    ) throws(PatcherError) {
+        for entry in entries {
+            var image = entry.image
+            image.state = state(entry)
+            try session.writeJournal(image)
+        }
+    }
+
+    // MARK: Between two tries
+
+    /// Lets time pass until the next try makes sense; false if the deadline comes first.
+    private func wait(_ attempt: Attempt, _ hold: inout ThreadHold, _ delay: inout UInt64) -> Bool {
+        _ = hold.settle()
+        let blocked = sleepingPlace(attempt)
+        let look = MonotonicTime.now.advanced(by: Self.patience)
+        repeat {
+            let now = MonotonicTime.now
+            guard now < deadline else { return false }
+            let nap = min(delay / 2 + UInt64.random(in: 0...delay), deadline.nanoseconds - now.nanoseconds)
+            Nap.nanoseconds(nap)
+            delay = min(delay * 2, Self.longest)
+            // Threads that only now stop must not wait for us.
+            while hold.settle() > 0 {
+                guard MonotonicTime.now < deadline else { return false }
+                Nap.nanoseconds(50_000)
+            }
+        } while blocked != nil && blocked == sleepingPlace(attempt) && MonotonicTime.now < look
+        return MonotonicTime.now < deadline
+    }
+
+    /// Where a busy thread sleeps: call, arguments, stack and instruction pointer; nil if it runs.
+    private func sleepingPlace(_ attempt: Attempt) -> String? {
+        guard case .busy(let busy) = attempt else { return nil }
+        var reader = ProcReader()
+        let path = "/proc/\(busy.process)/task/\(busy.thread)/syscall"
+        guard (try? reader.read(path)) != nil else { return nil }
+        let text = reader.contents { bytes in
+            String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+        }
+        return text.isEmpty || text.hasPrefix("running") ? nil : text
+    }
+
+    // MARK: Evidence
+
+    private func evidence(_ attempt: Attempt, _ tries: Int) -> Finding {
+        switch attempt {
+        case .busy(let busy): return busyFinding(busy, tries)
+        case .unstoppable(let thread):
+            return Finding(
+                .processUnstoppable, "thread \(thread) of process \(session.process) did not stop",
+                evidence: ["pid": "\(session.process)", "tid": "\(thread)", "tries": "\(tries)"])
+        default:
+            return Finding(
+                .processUnstoppable, "process \(session.process) starts threads faster than they can be stopped",
+                evidence: ["pid": "\(session.process)", "tries": "\(tries)"])
+        }
+    }
+
+    private func busyFinding(_ busy: BusyThread, _ tries: Int) -> Finding {
+        var reader = ProcReader()
+        let name = (try? reader.name(of: busy.thread, in: busy.process)) ?? "?"
+        let symbols = Symboliser(session)
+        var finding = Finding(
+            .processBusy,
+            "thread \(busy.thread) (\(name)) of process \(busy.process) stayed in \(busy.function)",
+            evidence: [
+                "pid": "\(busy.process)", "tid": "\(busy.thread)", "thread": name, "function": busy.function,
+                "tries": "\(tries)",
+            ])
+        for (index, address) in busy.frames.enumerated() {
+            finding.evidence.append(.init("frame \(index)", symbols.describe(address, isCall: index > 0)))
+        }
+        finding.remedy =
+            "Wait longer (--wait 5m), or restart the service: a thread that never leaves the function keeps the"
+            + " old code for good (see systemctl status \(busy.process))."
+        return finding
+    }
+}

@@ -1,0 +1,124 @@
+import Findings
+import Linux
+
+// Finishing what a killed patcher left. The journal says which transactions were under way; the bytes at the sites
+// say how far each got:
+//
+//   images only `prepared`             no byte was changed, nobody ever ran the new code: unmapped
+//   all sites hold their new bytes     only the last word of the journal is missing: written
+//   all sites hold their old bytes     nothing happened: the states go back
+//   some of each                       put back to the old bytes, under the same check of all threads
+//
+// Forked children inherit a half-way image with its journal, and are recovered the same way.
+
+/// Finds and finishes transactions whose patcher has died.
+struct Recovery {
+    let session: ProcessSession
+    let unit: [ProcessID]
+    let context: PatcherContext
+    let deadline: MonotonicTime
+
+    private static let halfWay: Set<InstalledPatch.State> = [.prepared, .committing, .undoing]
+
+    /// Whether there is anything to be done.
+    static func isNeeded(_ session: ProcessSession) -> Bool {
+        session.installed.contains { halfWay.contains($0.state) }
+    }
+
+    /// Whether a patcher that lives is in the middle of changing the process.
+    static func isUnderWay(_ session: ProcessSession, _ context: PatcherContext) -> Bool {
+        session.installed.contains {
+            halfWay.contains($0.state) && $0.patcher != context.patcher && context.isAlive($0.patcher)
+        }
+    }
+
+    /// Finishes everything; answers how many transactions there were.
+    /// - Throws: if another patcher is at work on this process, or a thread keeps it from being finished.
+    func run() throws(PatcherError) -> Int {
+        let open = session.installed.filter { Self.halfWay.contains($0.state) }
+        if let other = open.first(where: { context.isAlive($0.patcher) && $0.patcher != context.patcher }) {
+            throw PatcherError(
+                Finding(
+                    .processTraced,
+                    "another tsugite (pid \(other.patcher.process)) is changing process \(session.process)",
+                    evidence: ["pid": "\(session.process)", "tracer": "\(other.patcher.process)"]))
+        }
+        let transactions = Set(open.map(\.transaction))
+        for transaction in transactions {
+            try finish(open.filter { $0.transaction == transaction })
+        }
+        return transactions.count
+    }
+
+    private func finish(_ images: [InstalledPatch]) throws(PatcherError) {
+        // Those that go last, as in the transaction itself.
+        let begun = images.filter { $0.state == .committing } + images.filter { $0.state == .undoing }
+        guard !begun.isEmpty else {
+            try ImageInstaller(session: session, context: context).remove(images)
+            return
+        }
+        let sites = Self.sites(begun)
+        let writer = SiteWriter(sites, session.memory)
+        switch try writer.look() {
+        case 1: try setStates(begun.reversed(), whenCommitting: .committed, whenUndoing: .undone)
+        case 0: try setStates(begun, whenCommitting: .undone, whenUndoing: .committed)
+        default: try putBack(begun, sites)
+        }
+        try ImageInstaller(session: session, context: context).remove(images.filter { $0.state == .prepared })
+    }
+
+    /// All sites of a transaction with their bytes before and after it.
+    private static func sites(_ images: [InstalledPatch]) -> [SiteWrite] {
+        var plan = CommitPlan()
+        let going = images.filter { $0.state == .undoing }.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }
+        let before = Dictionary(going, uniquingKeysWith: { first, _ in first })
+        for image in images where image.state == .committing { plan.putIn(image, over: before, wasInUse: true) }
+        for image in images where image.state == .undoing { plan.takeOut(image) }
+        return plan.writes
+    }
+
+    private func setStates(
+        _ images: [InstalledPatch], whenCommitting: InstalledPatch.State, whenUndoing: InstalledPatch.State
+    ) throws(PatcherError) {
+        for var image in images {
+            image.state = image.state == .committing ? whenCommitting : whenUndoing
+            image.patcher = context.patcher
+            try session.writeJournal(image)
+        }
+    }
+
+    private func putBack(_ images: [InstalledPatch], _ sites: [SiteWrite]) throws(PatcherError) {
+        var plan = CommitPlan()
+        for site in sites {
+            let found = try session.memory.bytes(site.address, site.replacement.count)
+            if found == site.expected { continue }
+            guard found == site.replacement else {
+                throw PatcherError(BytesFinding.make(site, found: found, session))
+            }
+            plan.writes.append(
+                SiteWrite(
+                    address: site.address, expected: site.replacement, replacement: site.expected,
+                    function: site.function))
+        }
+        for image in images {
+            plan.watched += CommitPlan.newCode(image)
+            let after: InstalledPatch.State = image.state == .committing ? .undone : .committed
+            plan.journal.append(
+                CommitPlan.Entry(image: image, during: image.state, after: after, abandoned: image.state))
+            if image.state == .undoing {
+                plan.watched += image.functions.map { WatchedCode(range: $0.old, function: $0.name) }
+            }
+        }
+        let result = try Committer(session: session, unit: unit, deadline: deadline).run(plan)
+        switch result.kind {
+        case .committed: return
+        case .blocked(let finding): throw PatcherError(finding)
+        case .deferred(let finding):
+            throw PatcherError(
+                Finding(
+                    .processUnfinished,
+                    "an operation on process \(session.process) that was killed half-way can't"
+                        + " be taken back yet: \(finding.message)", evidence: ["pid": "\(session.process)"]))
+        }
+    }
+}

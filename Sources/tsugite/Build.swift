@@ -1,0 +1,154 @@
+import ArgumentParser
+import Findings
+import Glibc
+import Linux
+import LivePatch
+import PatchBuilder
+
+/// `tsugite build`: from a source diff to a live patch.
+struct Build: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a live patch from a source tree, a diff and the binaries that run.",
+        discussion: """
+            The tree is copied, built once as it is, and compared with the shipped binaries; then only what the
+            diff reaches is compiled before and after it, and the functions that differ go into the patch. The
+            tree itself is never written to. A second patch for the same tree doesn't build it again.
+
+            EXAMPLE
+              tsugite build --source nginx-1.22.1 --patch CVE-2025-23419.patch \\
+                --target /usr/sbin/nginx -o CVE-2025-23419.tsp
+
+            EXIT STATUS
+              0 the patch was written    10 the diff changes nothing that the targets run
+              13 refused, with reasons   64 wrong usage    70 internal error
+            """)
+
+    @Option(help: ArgumentHelp("Source tree without the fix.", valueName: "folder"))
+    var source: String
+    @Option(
+        name: .customLong("patch"), parsing: .upToNextOption,
+        help: ArgumentHelp("Diffs of the fix, in order (unified; -p0, -p1, git, quilt).", valueName: "file"))
+    var patches: [String]
+    @Option(
+        name: .customLong("target"), parsing: .upToNextOption,
+        help: ArgumentHelp("Shipped ELF files that shall be patched.", valueName: "file"))
+    var targets: [String]
+    @Option(help: ArgumentHelp("Shell command that builds the tree; guessed if left out.", valueName: "command"))
+    var buildCommand: String?
+    @Option(
+        help: ArgumentHelp(
+            "Where the build shall see the tree, if the target was built elsewhere and remembers it.",
+            valueName: "folder"))
+    var buildPath: String?
+    @Option(name: .shortAndLong, help: ArgumentHelp("The patch file to write.", valueName: "file"))
+    var output: String?
+    @Option(help: ArgumentHelp("Folder for cached builds and the stages' reports.", valueName: "folder"))
+    var work: String?
+    @Option(help: "Name of the patch; that of the output file if left out.")
+    var name: String?
+    @Option(
+        name: .customLong("advisory"), parsing: .upToNextOption,
+        help: ArgumentHelp("Advisories that the fix answers.", valueName: "id"))
+    var advisories: [String] = []
+    @Option(help: ArgumentHelp("Do this stage and all later ones again.", valueName: "stage"))
+    var redo: BuildStage?
+    @Option(name: .shortAndLong, help: "How many compiles run side by side.")
+    var jobs: Int = Machine.usableProcessors
+    @Flag(help: "Print the result as JSON (schema tsugite.build/1).")
+    var json = false
+    @Flag(name: .shortAndLong, help: "Show no progress.")
+    var quiet = false
+
+    func validate() throws {
+        guard !patches.isEmpty else { throw ValidationError("Name at least one diff: --patch FILE.") }
+        guard !targets.isEmpty else { throw ValidationError("Name at least one shipped binary: --target FILE.") }
+        guard jobs > 0 else { throw ValidationError("--jobs takes a number from 1.") }
+    }
+
+    func run() throws {
+        let progress = BuildProgressLine(isQuiet: quiet || json)
+        let report: BuildVerdict
+        do throws(BuildError) {
+            report = try build(progress)
+        } catch {
+            report = BuildVerdict(findings: [error.finding])
+        }
+        progress.finish()
+        if json { Output.json(report) } else { report.print() }
+        guard report.status == .done else { throw report.status.exit }
+    }
+
+    private func build(_ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {
+        let path = output ?? (name ?? Self.baseName(patches[0])) + ".tsp"
+        let request = BuildRequest(
+            source: Self.absolute(source), patches: patches.map(Self.absolute), targets: targets.map(Self.absolute),
+            buildCommand: buildCommand, buildPath: buildPath.map(Self.absolute), output: Self.absolute(path),
+            workFolder: Self.absolute(work ?? Self.defaultWorkFolder), redoFrom: redo, jobs: jobs)
+        let name = name ?? Self.baseName(path)
+        let pipeline = try BuildPipeline(request) { progress.show($0) }
+        let result = try pipeline.run { (state) throws(BuildError) -> BackStages.Result in
+            try BackStages(
+                request: request, build: state.build, diff: state.diff, pairs: state.units, name: name,
+                advisories: advisories, store: state.store, key: state.key, report: { progress.show($0) }
+            ).run()
+        }
+        switch result.outcome {
+        case .nothingToDo: return BuildVerdict(nothingToDo: result.manifest)
+        case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding))
+        case .patch(let patch): return try write(patch, to: path, result.manifest)
+        }
+    }
+
+    private func write(_ patch: LivePatch, to path: String, _ manifest: Manifest) throws(BuildError) -> BuildVerdict
+    {
+        let bytes: [UInt8]
+        do throws(PatchFileError) {
+            bytes = try patch.encoded()
+        } catch {
+            throw BuildError(error.finding)
+        }
+        do throws(SystemError) {
+            try FileSystem.replace(path, with: bytes)
+        } catch {
+            throw BuildError(error, path: path)
+        }
+        return BuildVerdict(file: path, id: Digest(of: bytes), size: bytes.count, manifest)
+    }
+}
+
+// MARK: - Paths
+
+extension Build {
+    static func absolute(_ path: String) -> String {
+        // Resolves links and dots; a path that doesn't exist yet is taken from the current folder.
+        if let resolved = unsafe realpath(path, nil) {
+            // realpath allocated the text, which ends in a zero; it is freed here and nowhere else.
+            defer { unsafe free(resolved) }
+            return unsafe String(cString: resolved)
+        }
+        if path.hasPrefix("/") { return path }
+        guard let current = unsafe getcwd(nil, 0) else { return path }
+        // As above.
+        defer { unsafe free(current) }
+        return unsafe String(cString: current) + "/" + path
+    }
+
+    /// File name without folder and last suffix.
+    static func baseName(_ path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
+        return String(name[..<dot])
+    }
+
+    /// `$XDG_CACHE_HOME/tsugite`, or below the home folder.
+    static var defaultWorkFolder: String {
+        func variable(_ name: String) -> String? {
+            // getenv gives a text of the environment, which nothing here changes.
+            unsafe getenv(name).map { unsafe String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        }
+        if let cache = variable("XDG_CACHE_HOME") { return cache + "/tsugite" }
+        return (variable("HOME") ?? "/tmp") + "/.cache/tsugite"
+    }
+}
+
+extension BuildStage: ExpressibleByArgument {}
