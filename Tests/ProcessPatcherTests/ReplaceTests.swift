@@ -7,93 +7,94 @@ import Testing
 
 @testable import ProcessPatcher
 
-/// Several patches in one process: side by side, one for another, refused.
-@Suite(.serialized, .enabled(if: canTrace, "needs root and TSUGITE_LAB=1"))
-struct ReplaceTests {
-    @Test func `a newer patch takes the place of the one that it includes, in one step`() throws {
-        let lab = try Lab.of()
-        let victim = try lab.start()
-        let old = try lab.patch("old", version: 2, replacing: ["answer", "second"], changes: ["one"])
-        let new = try lab.patch("new", version: 3, replacing: ["answer", "scale"], changes: ["one", "two"])
-        #expect(try apply([old], victim).result == .applied)
-        #expect(victim.ask("s") == "102 502 2")
-        let report = try apply([new], victim)
-        #expect(report.result == .applied, "\(report)")
-        #expect(victim.ask("a") == "43")
-        // Only the old patch replaced it, so the program's own is back.
-        #expect(victim.ask("s") == "101 501 1")
-        let status = try ProcessPatcher.status(.processes([victim.pid]))
-        let patches = try #require(status.processes.first?.patches)
-        #expect(patches.filter { $0.state == .applied }.map(\.name) == ["new"])
-        #expect(patches.filter { $0.state == .undone }.map(\.name) == ["old"])
-        // The old one is included in what is there.
-        #expect(try apply([old], victim).result == .nothingToDo)
-        // Back only when asked.
-        #expect(try apply([old], victim, replace: true).result == .applied)
-        #expect(victim.ask("a") == "42")
-        #expect(try undo("old", victim).result == .applied)
-        #expect(victim.ask("a") == "41")
-        #expect(victim.ask("s") == "101 501 1")
-    }
-
-    @Test func `replacing to and fro takes no more memory after the first round`() throws {
-        let lab = try Lab.of()
-        let victim = try lab.start()
-        let old = try lab.patch("old", version: 2, changes: ["one"])
-        let new = try lab.patch("new", version: 3, changes: ["one", "two"])
-        func images() throws -> Int {
-            try String(contentsOfFile: "/proc/\(victim.pid)/maps", encoding: .utf8)
-                .split(separator: "\n").count { $0.contains("/memfd:tsugite") }
-        }
-        var counts: [Int] = []
-        for _ in 0..<6 {
-            #expect(try apply([old], victim, replace: true).result == .applied)
-            #expect(victim.ask("a") == "42")
-            #expect(try apply([new], victim).result == .applied)
+extension ProcessTests {
+    /// Several patches in one process: side by side, one for another, refused.
+    @Suite struct ReplaceTests {
+        @Test func `a newer patch takes the place of the one that it includes, in one step`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            let old = try lab.patch("old", version: 2, replacing: ["answer", "second"], changes: ["one"])
+            let new = try lab.patch("new", version: 3, replacing: ["answer", "scale"], changes: ["one", "two"])
+            try expectApplied(apply([old], victim))
+            #expect(victim.ask("s") == "102 502 2")
+            let report = try apply([new], victim)
+            #expect(report.result == .applied, "\(report)")
             #expect(victim.ask("a") == "43")
-            counts.append(try images())
+            // Only the old patch replaced it, so the program's own is back.
+            #expect(victim.ask("s") == "101 501 1")
+            let status = try ProcessPatcher.status(.processes([victim.pid]))
+            let patches = try #require(status.processes.first?.patches)
+            #expect(patches.filter { $0.state == .applied }.map(\.name) == ["new"])
+            #expect(patches.filter { $0.state == .undone }.map(\.name) == ["old"])
+            // The old one is included in what is there.
+            #expect(try apply([old], victim).result == .nothingToDo)
+            // Back only when asked.
+            try expectApplied(apply([old], victim, replace: true))
+            #expect(victim.ask("a") == "42")
+            try expectApplied(undo("old", victim))
+            #expect(victim.ask("a") == "41")
+            #expect(victim.ask("s") == "101 501 1")
         }
-        #expect(counts.suffix(4).allSatisfy { $0 == counts.last }, "\(counts)")
-    }
 
-    @Test func `patches of different functions live side by side`() throws {
-        let lab = try Lab.of()
-        let victim = try lab.start()
-        let first = try lab.patch("first", version: 2, replacing: ["answer"])
-        let other = try lab.patch("other", version: 3, replacing: ["second"])
-        #expect(try apply([first], victim).result == .applied)
-        #expect(try apply([other], victim).result == .applied)
-        #expect(victim.ask("a") == "42")
-        #expect(victim.ask("s") == "103 503 3")
-        #expect(try undo("first", victim).result == .applied)
-        #expect(victim.ask("a") == "41")
-        #expect(victim.ask("s") == "103 503 3")
-        #expect(try undo("other", victim).result == .applied)
-        #expect(victim.ask("s") == "101 501 1")
-        // Both in one step.
-        let report = try apply([first, other], victim)
-        #expect(report.result == .applied)
-        #expect(report.processes.first?.tries == 1)
-        #expect(victim.ask("a") == "42")
-        #expect(victim.ask("s") == "103 503 3")
-    }
+        @Test func `replacing to and fro takes no more memory after the first round`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            let old = try lab.patch("old", version: 2, changes: ["one"])
+            let new = try lab.patch("new", version: 3, changes: ["one", "two"])
+            func images() throws -> Int {
+                try String(contentsOfFile: "/proc/\(victim.pid)/maps", encoding: .utf8)
+                    .split(separator: "\n").count { $0.contains("/memfd:tsugite") }
+            }
+            var counts: [Int] = []
+            for _ in 0..<6 {
+                try expectApplied(apply([old], victim, replace: true))
+                #expect(victim.ask("a") == "42")
+                try expectApplied(apply([new], victim))
+                #expect(victim.ask("a") == "43")
+                counts.append(try images())
+            }
+            #expect(counts.suffix(4).allSatisfy { $0 == counts.last }, "\(counts)")
+        }
 
-    @Test func `two patches of one function don't go together unless one may go`() throws {
-        let lab = try Lab.of()
-        let victim = try lab.start()
-        let first = try lab.patch("first", version: 2, replacing: ["answer"])
-        let rival = try lab.patch("rival", version: 3, replacing: ["answer", "second"])
-        #expect(try apply([first], victim).result == .applied)
-        let report = try apply([rival], victim)
-        #expect(report.result == .blocked)
-        let finding = try #require(report.processes.first?.finding)
-        #expect(finding.code == .processOverlap)
-        #expect(finding.evidence.contains { $0.name == "functions" && $0.value == "answer" })
-        #expect(victim.ask("a") == "42")
-        #expect(try apply([first, rival], victim).result == .blocked)
-        #expect(try apply([rival], victim, replace: true).result == .applied)
-        #expect(victim.ask("a") == "43")
-        #expect(try undo("rival", victim).result == .applied)
-        #expect(victim.ask("a") == "41")
+        @Test func `patches of different functions live side by side`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            let first = try lab.patch("first", version: 2, replacing: ["answer"])
+            let other = try lab.patch("other", version: 3, replacing: ["second"])
+            try expectApplied(apply([first], victim))
+            try expectApplied(apply([other], victim))
+            #expect(victim.ask("a") == "42")
+            #expect(victim.ask("s") == "103 503 3")
+            try expectApplied(undo("first", victim))
+            #expect(victim.ask("a") == "41")
+            #expect(victim.ask("s") == "103 503 3")
+            try expectApplied(undo("other", victim))
+            #expect(victim.ask("s") == "101 501 1")
+            // Both in one step.
+            let report = try apply([first, other], victim)
+            #expect(report.result == .applied)
+            #expect(report.processes.first?.tries == 1)
+            #expect(victim.ask("a") == "42")
+            #expect(victim.ask("s") == "103 503 3")
+        }
+
+        @Test func `two patches of one function don't go together unless one may go`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            let first = try lab.patch("first", version: 2, replacing: ["answer"])
+            let rival = try lab.patch("rival", version: 3, replacing: ["answer", "second"])
+            try expectApplied(apply([first], victim))
+            let report = try apply([rival], victim)
+            #expect(report.result == .blocked)
+            let finding = try #require(report.processes.first?.finding)
+            #expect(finding.code == .processOverlap)
+            #expect(finding.evidence.contains { $0.name == "functions" && $0.value == "answer" })
+            #expect(victim.ask("a") == "42")
+            #expect(try apply([first, rival], victim).result == .blocked)
+            try expectApplied(apply([rival], victim, replace: true))
+            #expect(victim.ask("a") == "43")
+            try expectApplied(undo("rival", victim))
+            #expect(victim.ask("a") == "41")
+        }
     }
 }

@@ -54,7 +54,7 @@ struct BorrowedThread: ~Copyable {
     /// Stops a thread; nil if it is in a state in which it can't be borrowed.
     static func borrow(
         _ id: ThreadID, of process: ProcessID, _ space: AddressSpace, _ memory: borrowing RemoteMemory,
-        _ gadget: SystemCallGadget, suspendingSeccomp: Bool
+        _ gadget: SystemCallGadget, suspendingSeccomp: Bool, _ orphans: Orphans
     ) throws(SystemError) -> BorrowedThread? {
         var options: TraceOptions = [.markSystemCalls]
         if suspendingSeccomp { options.insert(.suspendSeccomp) }
@@ -63,9 +63,7 @@ struct BorrowedThread: ~Copyable {
         let thread = try TracedThread.seize(id, options: options)
         try thread.interrupt()
         guard let isGroupStopped = try stop(thread) else {
-            // It can't stop now, and waiting for it could take for ever: the kernel detaches it when this operating
-            // system thread ends.
-            _ = thread.takeOver()
+            orphans.adopt(thread.takeOver())
             return nil
         }
         let registers = try thread.registers()
@@ -85,7 +83,7 @@ struct BorrowedThread: ~Copyable {
     ///
     /// - Returns: whether it is a group stop; nil if the thread doesn't stop.
     private static func stop(_ thread: borrowing TracedThread) throws(SystemError) -> Bool? {
-        let deadline = MonotonicTime.now.advanced(by: .milliseconds(20))
+        let deadline = MonotonicTime.now.advanced(by: .milliseconds(200))
         while let status = try next(thread, deadline) {
             switch status {
             case .interruptStop: return false

@@ -5,6 +5,8 @@ import Linux
 final class PatcherContext {
     /// Who we are, for the journals.
     let patcher: PatcherIdentity
+    /// Threads that are still to be let go.
+    let orphans = Orphans()
     private var gadgets = GadgetFinder()
 
     init(_ patcher: PatcherIdentity) { self.patcher = patcher }
@@ -24,6 +26,7 @@ final class PatcherContext {
         guard let gadget = try gadgets.find(session.space, session.memory.remote) else {
             throw Self.none(session.process, "no instruction to make system calls with was found")
         }
+        _ = orphans.settle(until: MonotonicTime.now.advanced(by: .seconds(1)))
         var why = "it has no thread"
         for id in try candidates(session.process) {
             do {
@@ -46,7 +49,8 @@ final class PatcherContext {
         var reader = ProcReader()
         let filtered = try reader.status(of: id).seccompMode != 0
         return try BorrowedThread.borrow(
-            id, of: session.process, session.space, session.memory.remote, gadget, suspendingSeccomp: filtered)
+            id, of: session.process, session.space, session.memory.remote, gadget, suspendingSeccomp: filtered,
+            orphans)
     }
 
     /// Sleeping threads first; of many threads only some are looked at.

@@ -85,7 +85,17 @@ struct ProcessScan {
         _ process: ProcessID, _ body: (MappedArea, Span<UInt8>) -> Bool
     ) -> Bool {
         do {
-            try reader.forEachMapping(of: process, body)
+            var isEmpty = true
+            try reader.forEachMapping(of: process) { area, name in
+                isEmpty = false
+                return body(area, name)
+            }
+            if !isEmpty { return true }
+            // A kernel thread, or a process whose main thread ended before the others.
+            guard let stat = try? reader.stat(of: process), stat.isZombie, let alive = LiveThread.of(process) else {
+                return false
+            }
+            try reader.forEachMapping(of: alive, body)
             return true
         } catch {
             if error.errno == .accessDenied || error.errno == .notPermitted { unreadable += 1 }
@@ -95,17 +105,29 @@ struct ProcessScan {
 }
 
 /// Processes that share one address space (vfork(2), clone(2) with CLONE_VM) have to be treated as one.
+///
+/// A process whose main thread ended is compared by one of its living threads: the main one has no address space any
+/// more, like kernel threads, and all those would seem to share one.
 enum SharedSpaces {
+    /// The number to compare by.
+    private static func handle(_ process: ProcessID) -> ProcessID {
+        var reader = ProcReader()
+        guard let stat = try? reader.stat(of: process), stat.isZombie else { return process }
+        return LiveThread.of(process) ?? process
+    }
+
     /// Groups processes by address space, by the order that kcmp(2) gives them.
     static func group(_ processes: [ProcessID]) -> [[ProcessID]] {
         var groups: [[ProcessID]] = []
+        let handles = Dictionary(processes.map { ($0, handle($0)) }, uniquingKeysWith: { first, _ in first })
         for process in processes {
             var low = 0
             var high = groups.count
             var isPlaced = false
             while low < high {
                 let middle = (low + high) / 2
-                switch try? AddressSpaceOrder.compare(groups[middle][0], process) {
+                let first = groups[middle][0]
+                switch try? AddressSpaceOrder.compare(handles[first] ?? first, handles[process] ?? process) {
                 case .same:
                     groups[middle].append(process)
                     isPlaced = true
@@ -128,6 +150,7 @@ enum SharedSpaces {
     /// A process with all that share its address space.
     static func unit(of process: ProcessID) -> [ProcessID] {
         let all = (try? ProcessList.now()) ?? []
-        return [process] + all.filter { $0 != process && (try? AddressSpaceOrder.compare(process, $0)) == .same }
+        let handle = handle(process)
+        return [process] + all.filter { $0 != process && (try? AddressSpaceOrder.compare(handle, $0)) == .same }
     }
 }

@@ -7,6 +7,8 @@ import LivePatch
 final class ProcessSession {
     let process: ProcessID
     let memory: ProcessMemory
+    /// A thread of it that has memory: the main one, unless that ended before the others.
+    let alive: ProcessID
     /// The command name.
     let name: String
     private(set) var space: AddressSpace
@@ -26,7 +28,8 @@ final class ProcessSession {
         var reader = ProcReader()
         let stat = try onProcess(process) { () throws(SystemError) in try reader.stat(of: process) }
         name = stat.name
-        if stat.isKernelThread || stat.isZombie {
+        let alive = stat.isZombie ? LiveThread.of(process) : process
+        guard !stat.isKernelThread, let alive else {
             let what = stat.isZombie ? "a zombie" : "a kernel thread"
             throw PatcherError(
                 Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
@@ -35,7 +38,8 @@ final class ProcessSession {
         if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
             throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
         }
-        memory = try ProcessMemory(process)
+        self.alive = alive
+        memory = try ProcessMemory(alive)
         space = AddressSpace([])
         self.reader = reader
         try refresh()
@@ -43,7 +47,7 @@ final class ProcessSession {
 
     /// Reads the mappings again, and what depends on them.
     func refresh() throws(PatcherError) {
-        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: process) }
+        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: alive) }
         space = AddressSpace(mappings)
         let source = memory.source()
         modules = LoadedModule.starts(in: space).compactMap { LoadedModule.read($0, source) }
@@ -52,7 +56,7 @@ final class ProcessSession {
 
     /// Reads only the mappings again: between two tries, new threads bring new stacks.
     func refreshMappings() throws(PatcherError) {
-        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: process) }
+        let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: alive) }
         space = AddressSpace(mappings)
     }
 
@@ -95,21 +99,27 @@ final class ProcessSession {
     }
 
     /// Whether the program that was looked at has ended or given way to another one.
-    ///
-    /// - Parameter waiting: waits a moment for a process that is on its way out.
-    func isGone(waiting: Bool) -> Bool {
+    func isGone() -> Bool {
         guard let first = space.mappings.first?.area.start else { return true }
-        for _ in 0..<20 {
-            if (try? memory.bytes(first, 1)) == nil { return true }
-            if (try? reader.stat(of: process))?.isZombie != false { return true }
-            if !waiting { return false }
-            Nap.nanoseconds(2_000_000)
-        }
-        return false
+        if (try? memory.bytes(first, 1)) == nil { return true }
+        return (try? reader.stat(of: alive))?.isZombie != false
     }
 
     /// The modules with that build-id; more than one if it was loaded into several namespaces (dlmopen).
     func modules(with id: BuildID) -> [LoadedModule] { modules.filter { $0.buildID == id } }
+}
+
+/// A main thread may end before the others: then the process looks like a zombie, but lives.
+enum LiveThread {
+    /// A thread that hasn't ended, by whose number `/proc` shows the memory; nil if there is none.
+    static func of(_ process: ProcessID) -> ProcessID? {
+        var reader = ProcReader()
+        for thread in (try? ThreadList.now(of: process)) ?? [] {
+            let id = ProcessID(thread.rawValue)
+            if let stat = try? reader.stat(of: id), !stat.isZombie { return id }
+        }
+        return nil
+    }
 }
 
 /// The name of the memory file behind an image.

@@ -256,7 +256,7 @@ struct ImageInstaller {
     }
 
     private func fill(_ fd: Int32, _ linked: [Linked]) throws(SystemError) {
-        let path = "/proc/\(session.process)/fd/\(fd)"
+        let path = "/proc/\(session.alive)/fd/\(fd)"
         let file = try OwnedDescriptor.open(path, .readWrite)
         for entry in linked {
             try Self.write(entry.bytes.code, at: entry.image.fileOffset, file, path)

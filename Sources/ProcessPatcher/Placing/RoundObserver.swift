@@ -38,7 +38,7 @@ struct RoundObserver {
         _ wanted: [RemoteRange], name: [String]
     ) throws(SystemError) -> (there: [RemoteRange], missing: Int) {
         var reader = ProcReader()
-        let space = AddressSpace(try reader.mappings(of: session.process))
+        let space = AddressSpace(try reader.mappings(of: session.alive))
         let there = wanted.filter { range in
             guard let mapping = space.mapping(at: range.start) else { return false }
             return mapping.area.range == range && name.contains { mapping.name.hasPrefix($0) }
@@ -46,7 +46,7 @@ struct RoundObserver {
         return (there, wanted.count - there.count)
     }
 
-    private var folder: String { "/proc/\(session.process)/fd" }
+    private var folder: String { "/proc/\(session.alive)/fd" }
 
     private func descriptors() -> [Int32] {
         guard var directory = try? NumberedDirectory(folder) else { return [] }

@@ -44,9 +44,10 @@ final class FrameTable {
     }
 
     private static func of(_ module: LoadedModule, _ memory: ProcessMemory) -> FrameTable? {
-        guard let span = module.image.span, let tables = try? module.image.unwindTables(),
-            let index = tables.index
-        else { return nil }
+        guard let span = module.image.span else { return nil }
+        guard let tables = try? module.image.unwindTables(), let index = tables.index else {
+            return fromSection(module, span, memory)
+        }
         let start = min(index.lowerBound, tables.frames)
         let last = max(index.upperBound, tables.frames)
         guard let segment = module.image.segments.first(where: { $0.type == .load && holds($0, start, last) })
@@ -59,6 +60,30 @@ final class FrameTable {
         return FrameTable(span, bias: module.bias, part)
     }
 
+    /// Static programs have no index, so only the file's section table says where their tables are; the bytes
+    /// come from memory all the same.
+    private static func fromSection(
+        _ module: LoadedModule, _ span: Range<UInt64>, _ memory: ProcessMemory
+    ) -> FrameTable? {
+        guard let descriptor = try? ProcessFiles.openExecutable(of: memory.process),
+            let file = try? ELFFile(ByteStorage(mapping: descriptor.rawValue, path: "exe")),
+            let id = try? file.buildID(), id == module.buildID, let section = file.section(named: ".eh_frame"),
+            section.size <= largest, section.address > 8,
+            let data = try? memory.bytes(RemoteAddress(section.address &+ module.bias), Int(section.size))
+        else { return nil }
+        return withoutIndex(span, bias: module.bias, at: section.address, data)
+    }
+
+    /// Tables without an index, searched from front to end.
+    private static func withoutIndex(
+        _ range: Range<UInt64>, bias: UInt64, at address: UInt64, _ data: [UInt8]
+    ) -> FrameTable? {
+        // Version, three encodings (relative, none, none), distance to the tables.
+        let index: [UInt8] = [1, 0x1b, 0xff, 0xff, 4, 0, 0, 0]
+        let start = address - 8
+        return FrameTable(range, bias: bias, Tables(index: start..<start + 8, start: start, data: index + data))
+    }
+
     private static func holds(_ segment: Segment, _ start: UInt64, _ last: UInt64) -> Bool {
         let (end, overflow) = segment.address.addingReportingOverflow(segment.fileSize)
         return !overflow && segment.address <= start && last <= end
@@ -68,11 +93,7 @@ final class FrameTable {
         guard table.count <= largest, let end = patch.code.end, table.start.rawValue > 8,
             let data = try? memory.bytes(table.start, Int(table.count))
         else { return nil }
-        // An index without entries: version, three encodings (relative, none, none), distance to the tables.
-        let index: [UInt8] = [1, 0x1b, 0xff, 0xff, 4, 0, 0, 0]
-        let start = table.start.rawValue - 8
-        let part = Tables(index: start..<start + 8, start: start, data: index + data)
-        return FrameTable(patch.image.start.rawValue..<end.rawValue, bias: 0, part)
+        return withoutIndex(patch.image.start.rawValue..<end.rawValue, bias: 0, at: table.start.rawValue, data)
     }
 
     /// Unwinding tables and where they belong.

@@ -39,10 +39,19 @@ struct BusyThread {
 }
 
 /// Holds a process still, looks, changes it if nobody is in the way, and lets it go: the pause.
+///
+/// A function that several threads call all the time is hardly ever free by chance. So after some tries the threads
+/// that run in watched code are let run on for moments, while all others stay: each has to leave only once, not all at
+/// the same time. That goes on for at most ``patience``.
 struct Pause {
     let memory: ProcessMemory
     let space: AddressSpace
     let unwinder: Unwinder?
+    /// Whether running threads may be waited for while the others are held.
+    let isPersistent: Bool
+
+    private static let patience: UInt64 = 3_000_000
+    private static let moment: UInt64 = 10_000
 
     /// One attempt.
     func attempt(
@@ -53,15 +62,47 @@ struct Pause {
         if let failure = failure(hold.stopSleepers(), &hold) { return failure }
         let sleepers = 0..<hold.sleepers
         if scan.look(&hold, sleepers, watch, space, memory) > 0, let obstacle = settle(&hold, sleepers, watch) {
+            hold.letGo()
             return obstacle
         }
         let middle = MonotonicTime.now.nanoseconds
         if let failure = failure(hold.stopRest(), &hold) { return failure }
         let rest = hold.sleepers..<hold.count
         guard (0..<hold.count).contains(where: { unsafe hold.threads[$0].phase == .stopped }) else { return .gone }
-        if scan.look(&hold, rest, watch, space, memory) > 0, let obstacle = settle(&hold, rest, watch) {
+        if scan.look(&hold, rest, watch, space, memory) > 0, var obstacle = settle(&hold, rest, watch) {
+            while isPersistent, MonotonicTime.now.nanoseconds - start < Self.patience, nudge(&hold, rest) {
+                guard scan.look(&hold, rest, watch, space, memory) > 0, let next = settle(&hold, rest, watch) else {
+                    return finish(&hold, sites, start, middle)
+                }
+                obstacle = next
+            }
+            hold.letGo()
             return obstacle
         }
+        return finish(&hold, sites, start, middle)
+    }
+
+    /// Lets the busy threads run for a moment; false if one of them doesn't run, so that waiting is no use.
+    private func nudge(_ hold: inout ThreadHold, _ range: Range<Int>) -> Bool {
+        var nudged = false
+        for index in range {
+            let thread = unsafe hold.threads[index]
+            guard thread.phase == .stopped, thread.verdict == .busy else { continue }
+            guard thread.registers.systemCall < 0 else { return false }
+            hold.nudge(index, Self.moment)
+            nudged = true
+        }
+        return nudged
+    }
+
+    private func finish(
+        _ hold: inout ThreadHold, _ sites: borrowing SiteWriter, _ start: UInt64, _ middle: UInt64
+    ) -> Attempt {
+        guard hold.isStill() else {
+            hold.letGo()
+            return .restless
+        }
+        let rest = hold.sleepers..<hold.count
         let outcome = sites.commit()
         hold.letGoRunners()
         let running = MonotonicTime.now.nanoseconds
@@ -92,26 +133,30 @@ struct Pause {
         }
     }
 
-    /// Settles the threads that the scan couldn't call free; answers what stands in the way, having let go.
+    /// Settles the threads that the scan couldn't call free; answers what stands in the way.
     private func settle(
         _ hold: inout ThreadHold, _ range: Range<Int>, _ watch: borrowing WatchIndex
     ) -> Attempt? {
+        var obstacle: Attempt?
         for index in range {
             let thread = unsafe hold.threads[index]
             guard thread.phase == .stopped, thread.verdict != .free else { continue }
-            guard let unwinder else {
-                hold.letGo()
-                return .needsUnwinder
-            }
+            guard let unwinder else { return .needsUnwinder }
             let walk = unwinder.walk(thread, watch)
-            if walk.isFree, thread.verdict != .busy { continue }
-            hold.letGo()
+            if walk.isFree, thread.verdict != .busy {
+                hold.judge(index, .free)
+                continue
+            }
+            hold.judge(index, .busy)
+            if obstacle != nil { continue }
             let range = walk.busyIn ?? (thread.busyIn >= 0 ? thread.busyIn : nil)
             let function = range.map { watch.name($0) } ?? "unknown (its stack can't be walked)"
-            return .busy(
+            obstacle = .busy(
                 BusyThread(
                     thread: thread.id, process: thread.process, function: function, frames: walk.frames))
+            // Only persistence is interested in the others.
+            if !isPersistent { break }
         }
-        return nil
+        return obstacle
     }
 }

@@ -31,9 +31,9 @@ struct ThreadHold: ~Copyable {
     private var counters: CounterList
     private var lists: [ProcessID: ListBox] = [:]
     private let alarm: StopAlarm
+    private let orphans: Orphans
+    private let patience: UInt64
 
-    /// The longest that a process may be held while a thread doesn't stop, in nanoseconds.
-    private static let patience: UInt64 = 20_000_000
     private static let alarmPeriod: UInt64 = 2_000_000
     /// How often threads are looked at to tell running ones from those that wait for a processor.
     private static let looks = 3
@@ -58,7 +58,11 @@ struct ThreadHold: ~Copyable {
     }
 
     /// Prepares for some processes; nothing is attached yet.
-    init(_ processes: [ProcessID]) throws(PatcherError) {
+    ///
+    /// - Parameters:
+    ///   - patience: the longest that a process may be held while a thread doesn't stop, in nanoseconds.
+    ///   - orphans: takes over whoever can't be let go at the end.
+    init(_ processes: [ProcessID], patience: UInt64, _ orphans: Orphans) throws(PatcherError) {
         let first = processes.first ?? ProcessID(0)
         let alarm = try onProcess(first) { () throws(SystemError) in try StopAlarm() }
         var boxes: [CounterBox] = []
@@ -73,23 +77,19 @@ struct ThreadHold: ~Copyable {
             }
         }
         self.processes = processes
+        self.patience = patience
+        self.orphans = orphans
         self.alarm = alarm
         self.lists = lists
         counters = CounterList(boxes)
         unsafe threads = .allocate(capacity: 64)
     }
 
-    /// Whoever is still attached is let go.
-    ///
-    /// One that can't stop now is left to the end of this operating system thread, when the kernel detaches it:
-    /// waiting for it could take for ever.
+    /// Whoever is still attached is let go; those who can't be now become orphans.
     deinit {
-        var left = count
-        for _ in 0..<100 {
-            left = unsafe Self.settle(threads, left)
-            if left == 0 { break }
-            Nap.nanoseconds(200_000)
-        }
+        let left = unsafe Self.settle(threads, count)
+        // The first `left` entries are those still asked to stop.
+        for index in 0..<left { orphans.adopt(unsafe threads[index].id) }
         // HeldThread is plain data: nothing to destroy.
         unsafe threads.deallocate()
     }
@@ -141,7 +141,8 @@ struct ThreadHold: ~Copyable {
             do throws(SystemError) { try lists[process]?.list.read(into: &ids) } catch {
                 if process == processes.first || !error.isGone { throw PatcherError(error, process) }
             }
-            for id in ids where !known.contains(id) {
+            // A list that changes while it is read may name a thread twice.
+            for id in ids where known.insert(id).inserted {
                 reserve(count + 1)
                 if try attach(id, process) { found += 1 }
             }
@@ -154,6 +155,12 @@ struct ThreadHold: ~Copyable {
         var thread = HeldThread(id, process)
         if let error = result.error {
             if error == .noSuchProcess { return false }
+            if orphans.contains(id) {
+                throw PatcherError(
+                    Finding(
+                        .processUnstoppable, "thread \(id) of process \(process) did not stop",
+                        evidence: ["pid": "\(process)", "tid": "\(id)"]))
+            }
             guard id == process.mainThread, Self.isZombie(id) else {
                 if Self.isZombie(id) { return false }
                 throw Self.refusal(error, id, process)
@@ -228,7 +235,12 @@ struct ThreadHold: ~Copyable {
     @inline(__always)
     private func ask(_ thread: inout HeldThread) {
         guard thread.phase == .seized else { return }
-        thread.phase = Tracing.interrupt(thread.id).failed ? .ended : .asked
+        thread.phase = .asked
+        if Tracing.interrupt(thread.id).failed {
+            // It has ended; its report is taken so that nothing of it is left.
+            _ = Tracing.poll(thread.id)
+            thread.phase = .ended
+        }
     }
 
     /// Waits for one thread's stop; false if it doesn't come.
@@ -268,7 +280,7 @@ struct ThreadHold: ~Copyable {
             }
             let now = MonotonicTime.now.nanoseconds
             if since == 0 { since = now }
-            if now - since > Self.patience {
+            if now - since > patience {
                 guard thread.id == thread.process.mainThread, Self.isZombie(thread.id) else { return false }
                 thread.phase = .zombie
                 return true
@@ -293,12 +305,20 @@ struct ThreadHold: ~Copyable {
 
     /// Whether as many threads exist as we hold.
     @inline(__always)
-    private func isComplete() -> Bool {
+    func isComplete() -> Bool {
         var held = 0
         for index in 0..<count where unsafe threads[index].phase != .ended { held += 1 }
         var existing = 0
         for box in counters.counters { existing += box.counter.count() ?? 0 }
         return existing <= held
+    }
+
+    /// Whether nobody runs: everybody stands still or has ended, and no one is missing.
+    func isStill() -> Bool {
+        for index in 0..<count where unsafe threads[index].phase == .asked || threads[index].phase == .seized {
+            return false
+        }
+        return isComplete()
     }
 
     /// Lets the threads go that were running, then those that were asleep, each with the signal that it was about
@@ -361,9 +381,19 @@ struct ThreadHold: ~Copyable {
         return kept
     }
 
-    /// Notes what the unwinder or the scan found out about a thread.
-    mutating func update(_ index: Int, _ body: (inout HeldThread) -> Void) {
-        // Callers pass an index below ``count``.
-        unsafe body(&threads[index])
+    /// Notes what was found out about a thread; the index is below ``count``.
+    func judge(_ index: Int, _ verdict: HeldThread.Verdict) { unsafe threads[index].verdict = verdict }
+
+    /// Lets one thread run for some nanoseconds, delivering the signal that it was about to take, and stops it again.
+    func nudge(_ index: Int, _ nanoseconds: UInt64) {
+        var thread = unsafe threads[index]
+        guard thread.phase == .stopped, !Tracing.resume(thread.id, delivering: thread.signal).failed else { return }
+        thread.signal = .none
+        thread.phase = .seized
+        let end = MonotonicTime.now.nanoseconds + nanoseconds
+        while MonotonicTime.now.nanoseconds < end { Nap.yield() }
+        ask(&thread)
+        if thread.phase == .asked { _ = wait(&thread) }
+        unsafe threads[index] = thread
     }
 }

@@ -11,7 +11,7 @@ struct ApplyOperation {
 
     /// Applies to a process, and with it to all that share its memory.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
+        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(
@@ -65,7 +65,9 @@ struct ApplyOperation {
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
         let result: Committer.Result
         do {
-            result = try Committer(session: session, unit: unit, deadline: deadline).run(commit)
+            result = try Committer(
+                session: session, unit: unit, deadline: deadline, orphans: context.orphans
+            ).run(commit)
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
             throw error

@@ -21,6 +21,7 @@ struct Committer {
     /// All processes that share its memory, itself included.
     let unit: [ProcessID]
     let deadline: MonotonicTime
+    let orphans: Orphans
 
     /// What became of a plan.
     struct Result {
@@ -38,6 +39,13 @@ struct Committer {
 
     private static let shortest: UInt64 = 200_000
     private static let longest: UInt64 = 250_000_000
+    /// A running thread leaves a function within microseconds, so it is tried again soon, more patiently after many
+    /// tries.
+    private static let longestIfRunning: UInt64 = 3_000_000
+    private static let manyTries = 200
+    private static let triesBeforePersistence = 4
+    /// How long a thread may take to stop at first; a loaded machine needs more.
+    private static let shortestPatience: UInt64 = 20_000_000
     /// A process that seems to sleep is stopped again after this time all the same.
     private static let patience = Duration.seconds(2)
 
@@ -52,9 +60,13 @@ struct Committer {
         var tries = 0
         var delay = Self.shortest
         while true {
-            var hold = try ThreadHold(SharedSpaces.still(unit))
+            _ = orphans.settle(until: min(deadline, MonotonicTime.now.advanced(by: .seconds(1))))
+            let patience = Self.shortestPatience << UInt64(min(tries / 4, 4))
+            var hold = try ThreadHold(SharedSpaces.still(unit), patience: patience, orphans)
             try hold.attach()
-            let pause = Pause(memory: session.memory, space: session.space, unwinder: unwinder)
+            let pause = Pause(
+                memory: session.memory, space: session.space, unwinder: unwinder,
+                isPersistent: tries > Self.triesBeforePersistence)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
@@ -77,7 +89,7 @@ struct Committer {
                     evidence: ["pid": "\(session.process)", "function": plan.writes[site].function])
                 return Result(kind: .blocked(finding), tries: tries)
             case .busy, .unstoppable, .restless:
-                if wait(attempt, &hold, &delay) { break }
+                if wait(attempt, tries, &hold, &delay) { break }
                 try takeBack(plan)
                 return Result(kind: .deferred(evidence(attempt, tries)), tries: tries)
             }
@@ -103,7 +115,9 @@ struct Committer {
     // MARK: Between two tries
 
     /// Lets time pass until the next try makes sense; false if the deadline comes first.
-    private func wait(_ attempt: Attempt, _ hold: inout ThreadHold, _ delay: inout UInt64) -> Bool {
+    private func wait(
+        _ attempt: Attempt, _ tries: Int, _ hold: inout ThreadHold, _ delay: inout UInt64
+    ) -> Bool {
         _ = hold.settle()
         let blocked = sleepingPlace(attempt)
         let look = MonotonicTime.now.advanced(by: Self.patience)
@@ -112,7 +126,8 @@ struct Committer {
             guard now < deadline else { return false }
             let nap = min(delay / 2 + UInt64.random(in: 0...delay), deadline.nanoseconds - now.nanoseconds)
             Nap.nanoseconds(nap)
-            delay = min(delay * 2, Self.longest)
+            let isRunning = blocked == nil && tries < Self.manyTries
+            delay = min(delay * 2, isRunning ? Self.longestIfRunning : Self.longest)
             // Threads that only now stop must not wait for us.
             while hold.settle() > 0 {
                 guard MonotonicTime.now < deadline else { return false }

@@ -109,7 +109,9 @@ struct Recovery {
                 plan.watched += image.functions.map { WatchedCode(range: $0.old, function: $0.name) }
             }
         }
-        let result = try Committer(session: session, unit: unit, deadline: deadline).run(plan)
+        let result = try Committer(
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+        ).run(plan)
         switch result.kind {
         case .committed: return
         case .blocked(let finding): throw PatcherError(finding)

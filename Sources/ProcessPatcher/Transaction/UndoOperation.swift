@@ -34,7 +34,7 @@ struct UndoOperation {
 
     /// Undoes in a process, and with it in all that share its memory; nil if it doesn't carry the patch.
     func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit) { (session) throws(PatcherError) in try run(session, unit, context) }
+        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
     }
 
     private func run(
@@ -55,7 +55,9 @@ struct UndoOperation {
         let transaction = UInt64.random(in: 1 ... .max)
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
-        let result = try Committer(session: session, unit: unit, deadline: deadline).run(plan)
+        let result = try Committer(
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+        ).run(plan)
         var outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, tries: result.tries, recovered: recovered)

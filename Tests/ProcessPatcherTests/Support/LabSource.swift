@@ -108,7 +108,7 @@ let labSource = #"""
         pthread_detach(t);
     }
     static void await(int n) { while (inside < n) usleep(500); }
-    static void count_signal(int s) { (void)s; signals++; }
+    static void count_signal(int s) { (void)s; __atomic_add_fetch(&signals, 1, __ATOMIC_RELAXED); }
     static void handler_answer(int s) { (void)s; last[0] = answer(4); }
     static void block_in_handler(int s) { (void)s; wait_inside(); }
     static void *alt_thread(void *arg) {
@@ -132,7 +132,7 @@ let labSource = #"""
         while (!stop_storm) { pthread_t t[8]; int n = 0; for (; n < 8; n++) if (pthread_create(&t[n], NULL, short_thread, NULL)) break; while (n) pthread_join(t[--n], NULL); }
         stop_storm = 2; return NULL;
     }
-    static void *spin(void *arg) { (void)arg; for (;;) last[0] = answer(4); return NULL; }
+    static void *spin(void *arg) { (void)arg; for (;;) { last[0] = answer(4); for (volatile int i = 0; i < 20; i++) ; } return NULL; }
 
     /* blocking calls: each thread makes one and notes what it answered, and how long it took */
     struct wait_test { const char *name; volatile int done; long result; int error; double seconds; };
@@ -256,7 +256,7 @@ let labSource = #"""
             else if (!strcmp(w, "fork-storm")) { for (long i = 0; i < n; i++) start(fork_storm, 0, 0); puts("ok"); }
             else if (!strcmp(w, "thread-storm")) { for (long i = 0; i < n; i++) start(thread_storm, 0, 0); puts("ok"); }
             else if (!strcmp(w, "calm")) { stop_storm = 1; usleep(300000); puts("ok"); }
-            else if (!strcmp(w, "spin")) { for (long i = 0; i < n; i++) start(spin, 0, 0); puts("ok"); }
+            else if (!strcmp(w, "spin")) { for (long i = 0; i < n; i++) start(spin, 0, 0); usleep(1000); puts("ok"); }
             else if (!strcmp(w, "waits")) { start_waits(); usleep(100000); puts("ok"); }
             else if (!strcmp(w, "end-waits")) end_waits();
             else if (!strcmp(w, "filter")) filter();

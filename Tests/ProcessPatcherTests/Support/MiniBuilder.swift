@@ -62,7 +62,7 @@ struct MiniBuilder {
             name: name, machine: .x86_64, changes: changes.map { Digest(of: Array($0.utf8)) }, targets: targets,
             object: object)
         try patch.validate()
-        return PatchInput(patch, digest: Digest(of: Array("file of \(name)".utf8)))
+        return PatchInput(patch, digest: Digest(of: Array("file of \(name) \(Lab.mark)".utf8)))
     }
 
     // MARK: Functions

@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import LivePatch
 import ProcessPatcher
+import Testing
 
 /// The first real-time signal, which C defines by a function.
 let SIGRTMIN_VALUE = __libc_current_sigrtmin()
@@ -18,6 +19,11 @@ func apply(
 /// Takes out of one victim.
 func undo(_ name: String, _ victim: Victim, wait: Duration = .seconds(10)) throws -> OperationReport {
     try ProcessPatcher.undo(PatchSelector(name), in: .processes([victim.pid]), wait: wait)
+}
+
+/// Ends the test with the whole report unless an operation was done.
+func expectApplied(_ report: OperationReport, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    try #require(report.result == .applied, "\(report)", sourceLocation: sourceLocation)
 }
 
 /// Puts the parts of several targets into one object.
