@@ -31,6 +31,7 @@ let package = Package(
     products: [
         .executable(name: "tsugite", targets: ["tsugite"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
+        .library(name: "KernelPatcher", targets: ["KernelPatcher"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -74,19 +75,11 @@ let package = Package(
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
+                "PatchBuilder", "ProcessPatcher", "KernelPatcher", "LivePatch", "ELF", "Linux", "Findings",
+                argumentParser,
             ],
             swiftSettings: strict),
 
-        // What `make test-kernel` runs: outside of the guest to build patches, inside to apply them.
-        .executableTarget(
-            name: "kernel-builder",
-            dependencies: ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
-            path: "Tests/Kernel/Builder", swiftSettings: strict),
-        .executableTarget(
-            name: "kernel-in-guest",
-            dependencies: ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"],
-            path: "Tests/Kernel/InGuest", swiftSettings: strict),
         .executableTarget(
             name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
             swiftSettings: strict),

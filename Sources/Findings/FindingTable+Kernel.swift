@@ -26,6 +26,17 @@ extension FindingCode {
     /// The kernel refused to load or to unload a module; evidence: call, errno.
     public static let kernelLoad = FindingCode(rawValue: "KRN-LOAD")
 
+    /// Only signed modules are loaded, and the patch isn't signed; evidence: lockdown, module.
+    public static let kernelUnsigned = FindingCode(rawValue: "KRN-UNSIGNED")
+    /// The stored set isn't applied at boot, because the machine died after it before; evidence: when, how often.
+    public static let kernelSuspended = FindingCode(rawValue: "KRN-SUSPENDED")
+    /// The kernel reported an error with code of a live patch in its trace; evidence: what, trace.
+    public static let kernelOops = FindingCode(rawValue: "KRN-OOPS")
+    /// Which version's fixes are in memory can't be told; evidence: patches.
+    public static let kernelAmbiguous = FindingCode(rawValue: "KRN-AMBIGUOUS")
+    /// What is kept for the next boot is damaged; evidence: file.
+    public static let kernelStore = FindingCode(rawValue: "KRN-STORE")
+
     static let kernelTable: [Entry] = [
         Entry(
             code: .kernelImage, meaning: "A kernel image or module is damaged or isn't one.",
@@ -57,12 +68,29 @@ extension FindingCode {
             remedy: "Remove the probe, program or patch that the evidence names, then apply again."),
         Entry(
             code: .kernelBusy, meaning: "Another kernel patch is in the middle of its transition.",
-            remedy: "Wait for it, or undo it: tsugite show kernel."),
+            remedy: "Wait for it, or undo it: tsugite status --kernel."),
         Entry(
             code: .kernelStalled, meaning: "Tasks kept using the old code until the deadline.",
-            remedy: "Restart or stop the tasks that the evidence names, or apply again with a longer --deadline."),
+            remedy: "Restart or stop the tasks that the evidence names, or apply again with a longer --wait."),
         Entry(
             code: .kernelLoad, meaning: "The kernel refused to load or unload a module.",
             remedy: "See dmesg for the kernel's own words; with Secure Boot, the module must be signed."),
+        Entry(
+            code: .kernelUnsigned, meaning: "The running kernel loads signed modules only.",
+            remedy: "Build the patch with --sign-key and --sign-certificate, and enrol the key: docs/kernel.md."),
+        Entry(
+            code: .kernelSuspended,
+            meaning:
+                "The stored kernel patches aren't applied at boot, because the machine died after them before.",
+            remedy: "Look at the evidence; then tsugite apply FILE takes the set up again, tsugite undo drops it."),
+        Entry(
+            code: .kernelOops, meaning: "The kernel reported an error, and code of a live patch is in its trace.",
+            remedy: "tsugite undo takes the patch out; then report the trace to its maker."),
+        Entry(
+            code: .kernelAmbiguous, meaning: "Which version's fixes are in memory can't be told.",
+            remedy: "tsugite status --kernel lists the live patches; one of ours with --effective says it."),
+        Entry(
+            code: .kernelStore, meaning: "What is kept of kernel patches for the next boot can't be used.",
+            remedy: "Apply the patch files again; that writes the store anew."),
     ]
 }

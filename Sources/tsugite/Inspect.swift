@@ -1,5 +1,7 @@
 import ArgumentParser
+import ELF
 import Findings
+import KernelPatcher
 import Linux
 import LivePatch
 
@@ -8,7 +10,8 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what is in a live patch: targets, functions and why, symbols, sections, diff.",
         discussion: """
-            The file is checked as if it were to be applied. readelf -a and objdump -dr open it as well.
+            The file is checked as if it were to be applied. readelf -a and objdump -dr open it as well; one for
+            a kernel is a kernel module, which modinfo knows too.
 
             EXAMPLE
               tsugite inspect CVE-2025-23419.tsp --diff
@@ -26,7 +29,12 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         try reportingErrors(json: json) {
-            let patch = try PatchFile(ByteStorage(reading: file, limit: LivePatch.Limits.fileSize))
+            let bytes = try ByteStorage(reading: file, limit: LivePatch.Limits.fileSize)
+            if try PatchFiles.isForKernel(bytes) {
+                let report = KernelInspectReport(try KernelPatchFile(ByteView(bytes).bytes), includesDiff: diff)
+                return json ? Output.json(report) : Output.result(report.text)
+            }
+            let patch = try PatchFile(bytes)
             let report = InspectReport(patch, includesDiff: diff)
             if json { Output.json(report) } else { Output.result(report.text) }
         }

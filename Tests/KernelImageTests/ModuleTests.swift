@@ -95,3 +95,31 @@ struct ModuleTests {
         #expect(throws: KernelImageError.self) { try LiveSymbols(parsing: Array(text.utf8)) }
     }
 }
+
+@Suite struct LiveSymbolSelectionTests {
+    private static let text = """
+        ffffffff81000000 T _text
+        ffffffff81000100 t same
+        ffffffff81000100 t alias
+        ffffffff81000150 t between
+        ffffffff81000190 d same
+        ffffffff810001a0 T end
+        ffffffffc0000000 t a\t[one]
+        ffffffffc0000040 t b\t[two]
+        """
+
+    @Test(arguments: [1, 7, 64, 4096])
+    func `keeps what is asked for, with the extents and numbers of the whole`(_ piece: Int) throws {
+        let bytes = Array(Self.text.utf8)
+        var reader = LiveSymbols.Reader(.init(names: ["same", "end"], modules: ["two"]))
+        for start in stride(from: 0, to: bytes.count, by: piece) {
+            try reader.read(bytes[start..<min(start + piece, bytes.count)])
+        }
+        let symbols = try reader.finish()
+        let same = symbols.kernel.named("same")
+        #expect(same.map(\.address) == [0xffff_ffff_8100_0100, 0xffff_ffff_8100_0190])
+        #expect(same.map { symbols.kernel.extent(of: $0) } == [0x50, 0x10])
+        #expect(symbols.kernel.named("between").isEmpty && symbols.modules.keys.sorted() == ["two"])
+        #expect(symbols.kernel.position(of: same[1]) == 2)
+    }
+}

@@ -67,13 +67,18 @@ private let symbols = """
         let proc = try FakeFolder([
             "7/task/7/patch_state": "1\n", "7/task/8/patch_state": "0\n", "7/task/8/comm": "worker\n",
             "7/task/8/wchan": "__do_sys_pause", "7/task/8/stack": "[<0>] __do_sys_pause+0x24/0x50\n",
+            "7/task/8/stat": "8 (a) b) D 1 7 7 0 -1 2129984 0\n",
+            "7/task/8/cgroup": "0::/system.slice/cron.service\n",
             "9/task/9/patch_state": "-1\n", "self/task/1/patch_state": "0\n",
         ])
         let ranges = try ranges([(0xffff_ffff_8100_0100..<0xffff_ffff_8100_0150, "__x64_sys_pause")])
-        let progress = try TransitionScan(proc: proc.path).progress(isEnabling: true, ranges: ranges)
-        #expect(progress.moved == 1)
-        #expect(progress.remaining.map(\.summary) == ["pid 7 tid 8 (worker) is in __x64_sys_pause"])
-        let back = try TransitionScan(proc: proc.path).progress(isEnabling: false, ranges: nil)
+        let progress = try TransitionScan(proc: proc.path).progress(isEnabling: true)
+        #expect(progress.moved == 1 && progress.left == 1)
+        var task = try #require(progress.remaining.first)
+        task.function = ranges.function(in: task.stack)
+        #expect(task.summary == "pid 7 tid 8 (worker) is in __x64_sys_pause")
+        #expect(task.state == "D" && task.unit == "cron.service" && task.isKernelThread)
+        let back = try TransitionScan(proc: proc.path).progress(isEnabling: false)
         #expect(back.remaining.map(\.thread) == [7])
     }
 }

@@ -11,29 +11,115 @@ public struct LiveSymbols: Sendable {
     /// Symbols of each loaded module.
     public let modules: [String: KernelSymbolTable]
 
+    /// What is kept of the text; a whole kernel has a hundred thousand symbols.
+    public struct Selection: Sendable {
+        /// Names of symbols of the kernel proper; `nil` for all.
+        public var names: Set<String>?
+        /// Modules of which all symbols are kept; `nil` for all.
+        public var modules: Set<String>?
+
+        /// Everything.
+        public static let all = Selection(names: nil, modules: nil)
+
+        /// Makes a selection.
+        public init(names: Set<String>?, modules: Set<String>?) {
+            self.names = names
+            self.modules = modules
+        }
+    }
+
     /// Parses the whole text.
     public init(parsing text: [UInt8]) throws(KernelImageError) {
-        var kernel = KernelSymbolTable.Builder(expected: text.count / 40)
-        var modules: [String: KernelSymbolTable.Builder] = [:]
-        var hasAddress = false
-        for line in text.split(separator: 0x0a) {
-            guard let symbol = Self.parse(line) else {
+        var reader = Reader(.all, expected: text.count / 40)
+        try reader.read(text[...])
+        self = try reader.finish()
+    }
+
+    fileprivate init(_ kernel: KernelSymbolTable, _ modules: [String: KernelSymbolTable]) {
+        self.kernel = kernel
+        self.modules = modules
+    }
+}
+
+// MARK: - reading piece by piece
+
+extension LiveSymbols {
+    /// Takes the text piece by piece, so that it is never in memory as a whole.
+    public struct Reader: Sendable {
+        private let selection: Selection
+        private let names: Set<[UInt8]>?
+        private var kernel: KernelSymbolTable.Builder
+        private var modules: [String: KernelSymbolTable.Builder] = [:]
+        private var rest: [UInt8] = []
+        private var hasAddress = false
+        /// Kept symbols whose end isn't known before a higher address comes.
+        private var open: [(name: [UInt8], address: UInt64, kind: UInt8)] = []
+
+        /// Starts reading.
+        public init(_ selection: Selection = .all, expected: Int = 0) {
+            self.selection = selection
+            names = selection.names.map { Set($0.map { Array($0.utf8) }) }
+            kernel = KernelSymbolTable.Builder(expected: selection.names == nil ? expected : 0)
+        }
+
+        /// Reads the next piece, which may end within a line.
+        public mutating func read(_ piece: ArraySlice<UInt8>) throws(KernelImageError) {
+            var at = piece.startIndex
+            while let end = piece[at...].firstIndex(of: 0x0a) {
+                if rest.isEmpty {
+                    try line(piece[at..<end])
+                } else {
+                    rest += piece[at..<end]
+                    let whole = rest
+                    rest.removeAll(keepingCapacity: true)
+                    try line(whole[...])
+                }
+                at = end + 1
+            }
+            rest += piece[at...]
+        }
+
+        /// Ends the text.
+        public mutating func finish() throws(KernelImageError) -> LiveSymbols {
+            if !rest.isEmpty { try line(rest[...]) }
+            close(before: nil)
+            guard hasAddress else {
+                throw KernelImageError(
+                    .symbols("addresses are hidden (kernel.kptr_restrict)"), in: "/proc/kallsyms")
+            }
+            return LiveSymbols(kernel.table(), modules.mapValues { $0.table() })
+        }
+
+        private mutating func line(_ line: ArraySlice<UInt8>) throws(KernelImageError) {
+            if line.isEmpty { return }
+            guard let symbol = LiveSymbols.parse(line) else {
                 let shown = String(decoding: line.prefix(80), as: UTF8.self)
                 throw KernelImageError(.symbols("line \"\(shown)\""), in: "/proc/kallsyms")
             }
             if symbol.address >= 0xffff_0000_0000_0000 { hasAddress = true }
             if let module = symbol.module {
+                close(before: nil)
+                guard selection.modules?.contains(module) ?? true else { return }
                 modules[module, default: .init()].add(
                     name: symbol.name, address: symbol.address, kind: symbol.kind)
+            } else if let names {
+                close(before: symbol.address)
+                let name = Array(symbol.name)
+                if names.contains(name) { open.append((name, symbol.address, symbol.kind)) }
             } else {
                 kernel.add(name: symbol.name, address: symbol.address, kind: symbol.kind)
             }
         }
-        guard hasAddress else {
-            throw KernelImageError(.symbols("addresses are hidden (kernel.kptr_restrict)"), in: "/proc/kallsyms")
+
+        /// Symbols that were left out would make others look longer, so extents are taken down on the way.
+        private mutating func close(before address: UInt64?) {
+            guard let first = open.first, address.map({ $0 > first.address }) ?? true else { return }
+            for symbol in open {
+                let size = address.map { $0 > symbol.address ? $0 - symbol.address : 0 } ?? 0
+                kernel.add(name: symbol.name, address: symbol.address, kind: symbol.kind, size: size)
+            }
+            open.removeAll(keepingCapacity: true)
         }
-        self.kernel = kernel.table()
-        self.modules = modules.mapValues { $0.table() }
     }
 
     private struct Line {

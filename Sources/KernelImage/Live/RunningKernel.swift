@@ -27,9 +27,27 @@ public struct RunningKernel: Sendable {
         }
     }
 
-    /// The running kernel's symbols; needs the rights of root.
-    public static func symbols() throws(KernelImageError) -> LiveSymbols {
-        try LiveSymbols(parsing: try read("/proc/kallsyms"))
+    /// Symbols of the running kernel; needs the rights of root.
+    public static func symbols(_ selection: LiveSymbols.Selection = .all) throws(KernelImageError) -> LiveSymbols {
+        let path = "/proc/kallsyms"
+        let file: OwnedDescriptor
+        do throws(SystemError) {
+            file = try OwnedDescriptor.open(path)
+        } catch {
+            throw KernelImageError(.system(error), in: path)
+        }
+        var reader = LiveSymbols.Reader(selection)
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count: Int
+            do throws(SystemError) {
+                count = try file.readSome(into: &buffer, name: path)
+            } catch {
+                throw KernelImageError(.system(error), in: path)
+            }
+            if count == 0 { return try reader.finish() }
+            try reader.read(buffer[..<count])
+        }
     }
 
     /// The running kernel's types.

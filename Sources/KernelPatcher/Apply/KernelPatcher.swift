@@ -1,21 +1,22 @@
 import Findings
 import KernelImage
 import Linux
-import LivePatch
+public import LivePatch
 
 // Putting a live patch into the running kernel, and taking it out.
 //
 //     check    the kernel is the one; its code is as shipped; no one else redirects the functions; no transition
 //     load     the module's start hands the patch to the kernel, which redirects the functions
 //     watch    task by task, until all are moved over; the kernel itself wakes sleepers after 15 seconds
+//     compare  what the kernel now replaces is what the patch said
 //     turn     at the deadline, tasks that were moved over go back, and the module is unloaded
 //
 // A replacing patch ends with the older ones switched off by the kernel; their modules are then unloaded.
 
 /// Acts on the running kernel.
 public struct KernelPatcher: Sendable {
-    private let folder: LivePatchFolder
-    private let scan: TransitionScan
+    let folder: LivePatchFolder
+    let scan: TransitionScan
 
     /// Acts on this machine's kernel.
     public init() {
@@ -29,15 +30,27 @@ public struct KernelPatcher: Sendable {
         public var deadline: Duration
         /// Whether a transition that doesn't end is declared ended (see ``LivePatchFolder/force(_:)``).
         public var isForced: Bool
+        /// Whether patches may be taken out whose fixes the new one doesn't have, other makers' included.
+        public var allowsReplace: Bool
+        /// Check everything, change nothing.
+        public var dryRun: Bool
+        /// Told about once a second how far a transition is.
+        public var onProgress: (@Sendable (TransitionScan.Progress) -> Void)?
 
         /// Makes options.
-        public init(deadline: Duration = .seconds(60), isForced: Bool = false) {
+        public init(
+            deadline: Duration = .seconds(30), isForced: Bool = false, allowsReplace: Bool = false,
+            dryRun: Bool = false, onProgress: (@Sendable (TransitionScan.Progress) -> Void)? = nil
+        ) {
             self.deadline = deadline
             self.isForced = isForced
+            self.allowsReplace = allowsReplace
+            self.dryRun = dryRun
+            self.onProgress = onProgress
         }
     }
 
-    /// The live patches of the running kernel.
+    /// The live patches of the running kernel, whoever made them.
     public func patches() throws(KernelPatcherError) -> [LoadedPatch] {
         guard folder.isThere else { return [] }
         return try system { () throws(SystemError) in try folder.patches() }
@@ -45,56 +58,69 @@ public struct KernelPatcher: Sendable {
 
     /// Applies a patch file.
     public func apply(_ file: KernelPatchFile, _ options: Options = Options()) throws(KernelPatcherError)
-        -> KernelOutcome
+        -> KernelReport
     {
         let patch = file.patch
-        if let loaded = try patches().first(where: { $0.module == patch.module }), loaded.isEnabled {
-            return .nothingToDo("\(patch.module) is applied already")
+        var report = KernelReport(
+            options.dryRun ? "plan" : "apply", .applied, name: patch.name, module: patch.module)
+        report.functions = patch.functionNames
+        let loaded = try patches()
+        if let same = loaded.first(where: { $0.module == patch.module }), same.isEnabled, !same.isInTransition {
+            report.result = .nothingToDo
+            report.reason = "\(patch.name) is applied already"
+            return report
         }
-        let (proof, findings) = try check(patch)
-        guard findings.isEmpty, let proof else { return .refused(findings) }
+        let (proof, findings) = try check(file, loaded, options)
+        report.waiting = proof?.absent ?? []
+        guard findings.isEmpty, let proof else { return report.blocked(findings) }
+        if options.dryRun { return report }
         let start = MonotonicTime.now
         do throws(SystemError) {
             try KernelModules.load(file.bytes, name: patch.module)
         } catch {
-            return .refused([Self.loadFinding(error, patch)])
+            return report.blocked([Self.loadFinding(error, file)])
         }
-        let symbols = try image { () throws(KernelImageError) in try RunningKernel.symbols() }
-        let ranges = PatchedRanges(proof.ranges, symbols: symbols)
-        let ended = try watch(patch.module, isEnabling: true, ranges, from: start, options.deadline)
-        var report = KernelReport(
-            module: patch.module, seconds: ended.seconds, blockers: ended.blockers, waiting: proof.absent)
-        if ended.isDone {
-            if patch.replaces { report.unloaded = try unloadLeftovers(besides: patch.module) }
-            return .applied(report)
-        }
-        if options.isForced {
+        let wait = Wait(module: patch.module, isEnabling: true, ranges: proof.ranges, limit: options.deadline)
+        let end = try watch(wait, from: start, options.onProgress)
+        report.seconds = end.seconds
+        if !end.isDone {
+            guard options.isForced else { return try turnBack(wait, end, report) }
             try system { () throws(SystemError) in try folder.force(patch.module) }
-            return .applied(report)
+            report.isForced = true
         }
-        let isBack = try takeBack(patch.module, ranges)
-        return .stalled(report, wasReversed: isBack)
+        if let finding = try difference(patch) {
+            try system { () throws(SystemError) in try folder.setEnabled(patch.module, false) }
+            return report.blocked([finding])
+        }
+        if patch.replaces { report.unloaded = try unloadLeftovers(besides: patch.module) }
+        return report
     }
 
     /// Takes a live patch out of the running kernel.
-    public func undo(_ module: String, _ options: Options = Options()) throws(KernelPatcherError) -> KernelOutcome {
+    public func undo(_ module: String, _ options: Options = Options()) throws(KernelPatcherError) -> KernelReport {
+        var report = KernelReport("undo", .applied, name: module, module: module)
         guard let loaded = try system({ () throws(SystemError) in try folder.patch(module) }) else {
-            return .nothingToDo("\(module) isn't applied")
+            report.result = .nothingToDo
+            report.reason = "\(module) isn't applied"
+            return report
         }
+        report.name = loaded.name
+        report.functions = loaded.functions.map { "\($0.object):\($0.name)" }
         let start = MonotonicTime.now
-        let symbols = try image { () throws(KernelImageError) in try RunningKernel.symbols() }
-        let ranges = PatchedRanges(Self.ranges(ofModule: module, symbols), symbols: symbols)
+        let symbols = try image { () throws(KernelImageError) in
+            try RunningKernel.symbols(LiveSymbols.Selection(names: [], modules: [module]))
+        }
+        let wait = Wait(
+            module: module, isEnabling: false, ranges: Self.ranges(ofModule: module, symbols),
+            limit: options.deadline)
         if loaded.isEnabled {
             try system { () throws(SystemError) in try folder.setEnabled(module, false) }
         }
-        let ended = try watch(module, isEnabling: false, ranges, from: start, options.deadline)
-        var report = KernelReport(module: module, seconds: ended.seconds, blockers: ended.blockers)
-        guard ended.isDone else {
-            try system { () throws(SystemError) in try folder.setEnabled(module, true) }
-            return .stalled(report, wasReversed: try waitUntilCalm(module))
-        }
+        let end = try watch(wait, from: start, options.onProgress)
+        report.seconds = end.seconds
+        guard end.isDone else { return try turnBack(wait, end, report) }
         report.unloaded = try unload([module])
-        return .undone(report)
+        return report
     }
 
     /// The new code of a live patch: what must be left before it can go.
@@ -107,94 +133,39 @@ public struct KernelPatcher: Sendable {
         }
     }
 
-    private static func loadFinding(_ error: SystemError, _ patch: KernelPatch) -> Finding {
-        let code: FindingCode = error.errno.name == "EBUSY" ? .kernelBusy : .kernelLoad
+    private static func loadFinding(_ error: SystemError, _ file: KernelPatchFile) -> Finding {
+        let module = file.patch.module
+        let remedy: String? =
+            switch error.errno.name {
+            case "EBUSY": nil
+            case "EKEYREJECTED", "ENOKEY":
+                "Sign the patch with a key that this kernel trusts: tsugite build --kernel ... --sign-key KEY "
+                    + "--sign-certificate CERT (docs/kernel.md, Secure Boot)."
+            default: nil
+            }
         return Finding(
-            code, "the kernel didn't take \(patch.module): \(error.errno)",
-            evidence: ["module": patch.module, "call": error.call, "errno": error.errno.name])
+            error.errno.name == "EBUSY" ? .kernelBusy : .kernelLoad,
+            "the kernel didn't take \(module): \(error.errno)",
+            evidence: [
+                "module": module, "call": error.call, "errno": error.errno.name,
+                "kernel says": KernelLog.lastWords(about: module),
+            ], remedy: remedy)
     }
 }
 
-// MARK: - waiting
-
-extension KernelPatcher {
-    private struct End {
-        var isDone: Bool
-        var seconds: Double
-        var blockers: [BlockingTask] = []
-    }
-
-    /// Watches a transition until it ends or the time is up; the tasks are described only if it takes long.
-    private func watch(
-        _ module: String, isEnabling: Bool, _ ranges: PatchedRanges, from start: MonotonicTime, _ limit: Duration
-    ) throws(KernelPatcherError) -> End {
-        let deadline = start.advanced(by: limit)
-        var pause = Backoff(deadline: deadline)
-        while true {
-            let state = try system { () throws(SystemError) in try folder.patch(module) }
-            let isDone =
-                isEnabling
-                ? state.map { !$0.isInTransition } ?? false
-                : state.map { !$0.isEnabled && !$0.isInTransition } ?? true
-            let passed = start.duration(to: .now)
-            if isDone { return End(isDone: true, seconds: passed.seconds) }
-            if isEnabling, state == nil { return End(isDone: false, seconds: passed.seconds) }
-            guard pause.pause() else {
-                let progress = try system { () throws(SystemError) in
-                    try scan.progress(isEnabling: isEnabling, ranges: ranges)
-                }
-                return End(isDone: false, seconds: passed.seconds, blockers: progress.remaining)
-            }
-        }
-    }
-
-    /// Turns a transition back and unloads the module.
-    private func takeBack(_ module: String, _ ranges: PatchedRanges) throws(KernelPatcherError) -> Bool {
-        try system { () throws(SystemError) in try folder.setEnabled(module, false) }
-        let end = try watch(module, isEnabling: false, ranges, from: .now, .seconds(60))
-        guard end.isDone else { return false }
-        return try !unload([module]).isEmpty
-    }
-
-    private func waitUntilCalm(_ module: String) throws(KernelPatcherError) -> Bool {
-        var pause = Backoff(deadline: MonotonicTime.now.advanced(by: .seconds(60)))
-        while true {
-            let state = try system { () throws(SystemError) in try folder.patch(module) }
-            if state?.isInTransition != true { return state?.isEnabled == true }
-            if !pause.pause() { return false }
-        }
-    }
-
-    /// Unloads modules of live patches that the kernel no longer uses.
-    private func unloadLeftovers(besides module: String) throws(KernelPatcherError) -> [String] {
-        let active = Set(try patches().map(\.module))
-        let loaded = try system { () throws(SystemError) in try Directory.entries(of: "/sys/module") }.map(\.name)
-        let mine = loaded.filter { $0.hasPrefix("tsugite_") && $0 != module && !active.contains($0) }
-        return try unload(mine)
-    }
-
-    /// Unloads modules; one that is still in use for a moment is tried again.
-    private func unload(_ modules: [String]) throws(KernelPatcherError) -> [String] {
-        var done: [String] = []
-        for module in modules {
-            var pause = Backoff(deadline: MonotonicTime.now.advanced(by: .seconds(5)))
-            while true {
-                do throws(SystemError) {
-                    try KernelModules.unload(module)
-                    done.append(module)
-                    break
-                } catch {
-                    if error.isGone { break }
-                    if !pause.pause() { throw KernelPatcherError(error.finding) }
-                }
-            }
-        }
-        return done
+extension KernelReport {
+    /// The report of a refusal.
+    func blocked(_ findings: [Finding]) -> KernelReport {
+        var report = self
+        report.result = .blocked
+        report.findings += findings
+        return report
     }
 }
 
-extension Duration {
-    fileprivate var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
+extension KernelPatch {
+    /// What it replaces, `object:function`.
+    public var functionNames: [String] {
+        targets.flatMap { target in target.functions.map { "\(target.name):\($0.name)" } }
     }
 }

@@ -1,4 +1,5 @@
 public import Linux
+public import LivePatch
 
 // What the kernel's live patching shows under /sys/kernel/livepatch (Documentation/ABI/testing/
 // sysfs-kernel-livepatch):
@@ -6,6 +7,9 @@ public import Linux
 //     PATCH/enabled                       1 or 0; writing turns the patch on or off, also in the middle
 //     PATCH/transition                    1 while tasks are still being moved over
 //     PATCH/OBJECT/FUNCTION,POSITION/     one folder for each function, POSITION counted from 1
+//
+// Whose it is, and which fixes it has, says a note in the module, which the kernel keeps in memory and shows as
+// /sys/module/PATCH/notes/.note.tsugite. So no file of ours is needed to tell what is applied.
 
 /// A live patch that the kernel has.
 public struct LoadedPatch: Sendable, Equatable {
@@ -34,9 +38,18 @@ public struct LoadedPatch: Sendable, Equatable {
     public var isInTransition: Bool
     /// What it replaces.
     public var functions: [Function]
+    /// What the patch says about itself, targets left out; `nil` for one that others made.
+    public var description: KernelPatch?
+
+    /// The name for people.
+    public var name: String { description?.name ?? module }
 
     /// Makes a description.
-    public init(module: String, isEnabled: Bool, isInTransition: Bool, functions: [Function]) {
+    public init(
+        module: String, isEnabled: Bool, isInTransition: Bool, functions: [Function],
+        description: KernelPatch? = nil
+    ) {
+        self.description = description
         self.module = module
         self.isEnabled = isEnabled
         self.isInTransition = isInTransition
@@ -47,9 +60,13 @@ public struct LoadedPatch: Sendable, Equatable {
 /// Reads and writes that folder.
 public struct LivePatchFolder: Sendable {
     private let path: String
+    private let modules: String
 
-    /// Takes another folder for tests.
-    public init(_ path: String = "/sys/kernel/livepatch") { self.path = path }
+    /// Takes other folders for tests.
+    public init(_ path: String = "/sys/kernel/livepatch", modules: String = "/sys/module") {
+        self.path = path
+        self.modules = modules
+    }
 
     /// Whether the kernel can be live patched at all.
     public var isThere: Bool { FileFacts.exists(path) }
@@ -78,11 +95,17 @@ public struct LivePatchFolder: Sendable {
                 }
             }
             return LoadedPatch(
-                module: module, isEnabled: isEnabled, isInTransition: isInTransition, functions: functions)
+                module: module, isEnabled: isEnabled, isInTransition: isInTransition, functions: functions,
+                description: description(module))
         } catch {
             if error.isGone { return nil }
             throw error
         }
+    }
+
+    private func description(_ module: String) -> KernelPatch? {
+        let note = try? FileSystem.read("\(modules)/\(module)/notes/\(KernelPatch.noteSection)", limit: 1 << 20)
+        return note.flatMap { try? KernelPatch(note: $0) }
     }
 
     /// Turns a patch on or off; in the middle of a transition this reverses it.
@@ -113,9 +136,9 @@ public struct LivePatchFolder: Sendable {
 /// Files of one line, as sysfs and procfs have them.
 enum SmallFile {
     /// The text without its line end.
-    static func text(_ path: String) throws(SystemError) -> String {
+    static func text(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> String {
         var buffer: [UInt8] = []
-        let count = try OwnedDescriptor.open(path).readAll(into: &buffer, limit: 1 << 20, name: path)
+        let count = try OwnedDescriptor.open(path).readAll(into: &buffer, limit: limit, name: path)
         let text = String(decoding: buffer[..<count], as: UTF8.self)
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }

@@ -8,7 +8,7 @@ public import KernelImage
 // that has its name *and* its extent, and the address is looked up among the patched functions' ranges.
 
 /// A task that isn't moved over yet.
-public struct BlockingTask: Sendable, Equatable {
+public struct BlockingTask: Sendable, Equatable, Codable {
     /// The process.
     public var process: Int32
     /// The thread.
@@ -21,11 +21,17 @@ public struct BlockingTask: Sendable, Equatable {
     public var stack: [StackFrame]
     /// The function that keeps it, as the patch names it; `nil` if none of the patch's is on its stack.
     public var function: String?
+    /// The letter of its state in `/proc/PID/stat`: `R`, `S`, `D`, ...
+    public var state: String
+    /// The systemd unit that it belongs to; `nil` if none.
+    public var unit: String?
+    /// Whether it is a thread of the kernel itself.
+    public var isKernelThread: Bool
 
     /// Makes an entry.
     public init(
         process: Int32, thread: Int32, command: String, waitsIn: String, stack: [StackFrame],
-        function: String? = nil
+        function: String? = nil, state: String = "S", unit: String? = nil, isKernelThread: Bool = false
     ) {
         self.process = process
         self.thread = thread
@@ -33,12 +39,30 @@ public struct BlockingTask: Sendable, Equatable {
         self.waitsIn = waitsIn
         self.stack = stack
         self.function = function
+        self.state = state
+        self.unit = unit
+        self.isKernelThread = isKernelThread
     }
 
     /// One line for people: `pid 86 tid 86 (helper) is in __x64_sys_pause`.
     public var summary: String {
         let place = function.map { "is in \($0)" } ?? (waitsIn.isEmpty ? "runs" : "waits in \(waitsIn)")
         return "pid \(process) tid \(thread) (\(command)) \(place)"
+    }
+
+    /// What can be done about this one.
+    public var remedy: String {
+        let again = ", then apply again"
+        if isKernelThread {
+            return "\(command) is a thread of the kernel: apply again with a longer --wait, at a quiet time."
+        }
+        if state == "D" {
+            return "\(command) (pid \(process)) sleeps where no signal reaches it, usually for a disk or a server: "
+                + "see to that\(again)."
+        }
+        if let unit { return "systemctl restart \(unit)\(again)." }
+        return "Stop or restart \(command) (kill \(process))\(again); or give the kernel more than the 15 s after "
+            + "which it wakes sleepers by itself: --wait 60s."
     }
 }
 

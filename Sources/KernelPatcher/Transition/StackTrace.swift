@@ -1,5 +1,5 @@
 /// One line of `/proc/PID/task/TID/stack`.
-public struct StackFrame: Sendable, Equatable {
+public struct StackFrame: Sendable, Equatable, Codable {
     /// The function as the kernel calls it there; another name may be at the same address.
     public var function: String
     /// How far into it, in bytes.

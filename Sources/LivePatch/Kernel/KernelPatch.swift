@@ -15,21 +15,30 @@ public struct KernelPatch: Sendable, Equatable {
     public var buildID: BuildID
     /// Digests of the diffs that made the patch, in order.
     public var changes: [Digest]
+    /// Advisories that the patch answers, such as `CVE-2025-21756`.
+    public var advisories: [String]
+    /// The version whose fixes are all in memory with this patch, as its builder says; empty if he doesn't.
+    public var effective: String
     /// Whether it replaces every other live patch.
     public var replaces: Bool
     /// The kernel and the modules that it changes.
     public var targets: [KernelPatchTarget]
 
+    /// How the names of all our modules begin.
+    public static let modulePrefix = "tsugite_"
+
     /// Makes a description.
     public init(
-        name: String, module: String, release: String, buildID: BuildID, changes: [Digest], replaces: Bool,
-        targets: [KernelPatchTarget]
+        name: String, module: String, release: String, buildID: BuildID, changes: [Digest],
+        advisories: [String] = [], effective: String = "", replaces: Bool, targets: [KernelPatchTarget]
     ) {
         self.name = name
         self.module = module
         self.release = release
         self.buildID = buildID
         self.changes = changes
+        self.advisories = advisories
+        self.effective = effective
         self.replaces = replaces
         self.targets = targets
     }

@@ -2,7 +2,8 @@ public import ELF
 
 // The bytes of `.tsugite.kernel`, little-endian; texts and lists behind a 32-bit count:
 //
-//     "TSGKRN" 1 0 │ name │ module │ release │ build-id │ list of digests │ replaces 8 bits │ list of targets
+//     "TSGKRN" 1 0 │ name │ module │ release │ build-id │ list of digests │ list of advisories
+//     │ effective version │ replaces 8 bits │ list of targets
 //     target:   name │ build-id, empty for none │ list of functions
 //     function: name │ position 32 bits │ original bytes │ list of (start 32 bits, end 32 bits)
 
@@ -21,6 +22,8 @@ extension KernelPatch {
         writer.write(release)
         writer.write(buildID.bytes)
         writer.write(list: changes) { for byte in $1.bytes { $0.write(byte) } }
+        writer.write(list: advisories) { $0.write($1) }
+        writer.write(effective)
         writer.write(UInt8(replaces ? 1 : 0))
         writer.write(list: targets) { writer, target in
             writer.write(target.name)
@@ -70,9 +73,43 @@ extension KernelPatch {
             }
             return digest
         }
+        advisories = try reader.readList("advisories") { (reader) throws(PatchFileError) in
+            try reader.readString("advisory")
+        }
+        effective = try reader.readString("effective version")
         replaces = try reader.read("replaces", as: UInt8.self) != 0
         targets = try reader.readList("targets") { (reader) throws(PatchFileError) in try Self.target(&reader) }
         guard reader.isAtEnd else { throw PatchFileError(.malformed, "bytes behind the end") }
+    }
+
+    /// What the description without its targets says: the loaded module carries it in memory, as a note.
+    public var note: [UInt8] {
+        var short = self
+        short.targets = []
+        let (owner, descriptor) = (Array("Tsugite".utf8) + [0], short.encoded)
+        var writer = ByteWriter()
+        writer.write(UInt32(owner.count))
+        writer.write(UInt32(descriptor.count))
+        writer.write(UInt32(1))
+        for byte in owner + descriptor { writer.write(byte) }
+        while writer.bytes.count % 4 != 0 { writer.write(UInt8(0)) }
+        return writer.bytes
+    }
+
+    /// The section that holds ``note``; the kernel shows it as `/sys/module/MODULE/notes/.note.tsugite`.
+    public static let noteSection = ".note.tsugite"
+
+    /// Reads ``note`` back; `targets` is empty then.
+    /// - Throws: ``PatchFileError`` if there is no such note or it is damaged.
+    public init(note bytes: [UInt8]) throws(PatchFileError) {
+        let notes: [Note]
+        do { notes = try Note.list(ByteView(bytes)) } catch {
+            throw PatchFileError(.elf(error), Self.noteSection)
+        }
+        guard let note = notes.first(where: { $0.owner == "Tsugite" && $0.type == 1 }) else {
+            throw PatchFileError(.malformed, "no note of Tsugite")
+        }
+        try self.init(decoding: note.descriptor)
     }
 
     private static func target(_ reader: inout ByteReader) throws(PatchFileError) -> KernelPatchTarget {

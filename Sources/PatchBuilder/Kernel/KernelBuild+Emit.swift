@@ -7,19 +7,28 @@ import LivePatch
 
 extension KernelBuilder {
     func emit(
-        _ closure: KernelClosure, name: String, replaces: Bool, diff: [UInt8], notes: [String]
+        _ closure: KernelClosure, _ label: KernelPatchLabel, _ changes: [Digest], diff: [UInt8], notes: [String]
     ) throws(BuildError) -> KernelBuildResult {
         var layout = ModuleLayout(closure)
         let targets = try targets(closure)
         let patch = KernelPatch(
-            name: name, module: Self.moduleName(name), release: kernel.release, buildID: kernel.buildID,
-            changes: [Digest(of: diff)], replaces: replaces, targets: targets)
+            name: label.name, module: Self.moduleName(label.name), release: kernel.release, buildID: kernel.buildID,
+            changes: changes, advisories: label.advisories, effective: label.effective, replaces: label.replaces,
+            targets: targets)
+        let (file, reasons) = try write(closure, patch, &layout, diff)
+        return KernelBuildResult(
+            file: try sign(file, label.signature), patch: patch, notes: reasons + closure.notes + notes)
+    }
+
+    private func write(
+        _ closure: KernelClosure, _ patch: KernelPatch, _ layout: inout ModuleLayout, _ diff: [UInt8]
+    ) throws(BuildError) -> (file: [UInt8], reasons: [String]) {
         var objects: [LivePatchStructures.Object] = []
-        for target in targets { objects.append(try structure(target, closure, layout)) }
+        for target in patch.targets { objects.append(try structure(target, closure, layout)) }
         do throws(KernelImageError) {
             let structures = try LivePatchStructures(types)
             let states = KernelHooks.states(closure.units)
-            let place = try structures.write(objects, states: states, replaces: replaces, into: &layout)
+            let place = try structures.write(objects, states: states, replaces: patch.replaces, into: &layout)
             var writer = KernelModuleWriter(
                 layout, frame: KernelModuleWriter.Frame(types: types, sample: sample, exports: exports),
                 description: patch)
@@ -28,7 +37,7 @@ extension KernelBuilder {
                 let unit = closure.units[function.unit]
                 return "\(unit.post.entities[function.post].name) (\(unit.object.name)): \(function.reason)"
             }
-            return KernelBuildResult(file: file, patch: patch, notes: reasons + closure.notes + notes)
+            return (file, reasons)
         } catch {
             throw BuildError(error)
         }
@@ -37,7 +46,7 @@ extension KernelBuilder {
     /// Letters, digits and `_`, at most 55: what a module may be called.
     private static func moduleName(_ name: String) -> String {
         let plain = name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
-        return "tsugite_" + String(plain.prefix(47))
+        return KernelPatch.modulePrefix + String(plain.prefix(47))
     }
 
     private func targets(_ closure: KernelClosure) throws(BuildError) -> [KernelPatchTarget] {

@@ -27,6 +27,32 @@ package struct KernelBuildResult: Sendable {
     package var notes: [String]
 }
 
+/// What a live patch is called, and what it claims.
+package struct KernelPatchLabel: Sendable, Equatable {
+    /// The name for people; the module's name is made from it.
+    package var name: String
+    /// Whether it takes the place of all other live patches.
+    package var replaces: Bool
+    /// Advisories that it answers.
+    package var advisories: [String]
+    /// The version whose fixes are all in memory with it; empty if it holds single fixes.
+    package var effective: String
+    /// The key that signs the module, if any.
+    package var signature: KernelSignature?
+
+    /// Makes a label.
+    package init(
+        name: String, replaces: Bool = true, advisories: [String] = [], effective: String = "",
+        signature: KernelSignature? = nil
+    ) {
+        self.name = name
+        self.replaces = replaces
+        self.advisories = advisories
+        self.effective = effective
+        self.signature = signature
+    }
+}
+
 /// Builds live patches for one kernel; what was read of it is kept for the next.
 package struct KernelBuilder: Sendable {
     let package_: KernelPackage
@@ -38,14 +64,24 @@ package struct KernelBuilder: Sendable {
     let exports: ExportTable
     let sample: ModuleFile
     private let work: String
+    /// Where the prepared tree has its tools.
+    var toolFolder: String { tree.build }
     private let jobs: Int
+    private let report: @Sendable (String) -> Void
 
     /// Reads the kernel and makes its source ready.
-    package init(_ package: KernelPackage, work: String, jobs: Int = 2) throws(BuildError) {
+    package init(
+        _ package: KernelPackage, work: String, jobs: Int = 2,
+        report: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(BuildError) {
+        self.report = report
         package_ = package
         self.work = work
         self.jobs = jobs
+        report("preparing \(package.release)")
+        let lock = try KernelLock.wait(work)
         tree = try KernelTree.open(package, folder: "\(work)/kernels/\(package.release)", jobs: jobs)
+        lock.release()
         let symvers = String(decoding: try WorkFolder.read(package.symvers), as: UTF8.self)
         let samplePath = try Self.samplePath(package)
         do throws(KernelImageError) {
@@ -71,18 +107,34 @@ package struct KernelBuilder: Sendable {
     }
 
     /// Builds one live patch.
-    package func build(_ patches: [String], name: String, replaces: Bool = true) throws(BuildError)
-        -> KernelBuildResult
+    package func build(_ patches: [String], _ label: KernelPatchLabel) throws(BuildError) -> KernelBuildResult {
+        let lock = try KernelLock.wait(work)
+        let result = try buildAlone(patches, label)
+        lock.release()
+        return result
+    }
+
+    private func buildAlone(_ patches: [String], _ label: KernelPatchLabel) throws(BuildError) -> KernelBuildResult
     {
+        let name = label.name
         let folder = "\(work)/kernel-patches/\(name)"
         try WorkFolder.make(folder)
         let source = package_.source
         let diff = try Stabilisation(
             tree: BuildTree(seen: source, copy: source), source: source, folder: folder
         ).run(patches)
+        report("searching what the diff reaches")
         let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
+        report(
+            "compiling \(reach.sources.count) file\(reach.sources.count == 1 ? "" : "s") before and after the diff")
         let compiled = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
             reach.sources, diff)
+        // A changed structure is the usual reason for a diff that reaches everything; it is the better answer.
+        if let tooWide = reach.tooWide {
+            for unit in compiled { try LayoutCheck(pre: unit.pre, post: unit.post, unit: unit.source).run() }
+            throw tooWide
+        }
+        report("proving and comparing")
         let (units, unused) = try prove(compiled)
         var closure = KernelClosure(
             units, KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types)))
@@ -91,17 +143,17 @@ package struct KernelBuilder: Sendable {
             throw closure.refusals.count == 1 ? refusal : refusal.adding("refusals", "\(closure.refusals.count)")
         }
         guard !closure.replaced.isEmpty else { throw nothing(closure, unused) }
+        let changes = try patches.map { (path) throws(BuildError) in Digest(of: try WorkFolder.read(path)) }
         return try emit(
-            closure, name: name, replaces: replaces, diff: try WorkFolder.read(diff.diffFile),
-            notes: reach.notes + unused)
+            closure, label, changes, diff: try WorkFolder.read(diff.diffFile), notes: reach.notes + unused)
     }
 
     private func nothing(_ closure: KernelClosure, _ unused: [String]) -> BuildError {
-        let isInit = closure.notes.contains { $0.contains("ran when the kernel started") }
+        let isInit = closure.notes.contains { $0.contains("runs only when") }
         return BuildError(
             isInit ? .kernelRefused : .kernelNothing,
             isInit
-                ? "the fix changes only code that ran when the kernel started"
+                ? "the fix changes only code that runs when the kernel or a module starts or ends"
                 : "the fix changes no code that this kernel runs",
             evidence: ["notes": (closure.notes + unused).joined(separator: "; ")])
     }

@@ -35,7 +35,8 @@ extension KernelClosure {
         else { return }
         if KernelSections.isInit(section) {
             notes.append(
-                "\(entity.name) in \(units[unit].name) ran when the kernel started; its change has no effect")
+                "\(entity.name) in \(units[unit].name) runs only when \(units[unit].isKernel ? "the kernel" : "its module") "
+                    + "starts or ends, and can't be redirected; its change has no effect")
             return
         }
         if KernelSections.isIgnored(section) || entity.parsedName.isCold { return }

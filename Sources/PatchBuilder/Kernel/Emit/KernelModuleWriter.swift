@@ -52,6 +52,8 @@ struct KernelModuleWriter {
         addInformation()
         addVersions()
         _ = object.addSection(
+            KernelPatch.noteSection, type: .note, flags: [.alloc], alignment: 4, contents: description.note)
+        _ = object.addSection(
             KernelPatch.section, type: .progbits, flags: [], alignment: 1, contents: description.encoded)
         _ = object.addSection(".tsugite.diff", type: .progbits, flags: [], alignment: 1, contents: diff)
         return object.encode().bytes

@@ -1,8 +1,10 @@
 // Who includes what, for a whole kernel tree.
 //
 // The tree is searched once for `#include` lines and the answer kept beside the build, because a search takes
-// seconds and a header is followed through several levels. Which file is meant by a name is decided loosely, by
-// the end of its path: then a few files too many are looked at, never one too few.
+// seconds and a header is followed through several levels. Which file is meant by a name is decided as the compiler
+// does where that is certain: the including file's own folder for names in quotes, then the kernel's own include
+// folders. Names that neither has come from folders that some makefile adds, and are matched by the end of the path:
+// then a few files too many are looked at, never one too few.
 
 import Linux
 
@@ -22,6 +24,7 @@ struct IncludeIndex {
     private struct Line {
         let file: Substring
         let name: Substring
+        let isQuoted: Bool
     }
 
     /// Sources that include the source at a path; relative paths.
@@ -58,9 +61,21 @@ struct IncludeIndex {
         let local = BuildPath.absolute(String(line.name), in: "/" + FileSystem.parent(of: String(line.file)))
         if local == "/" + path { return true }
         if line.name.contains("../") || path.hasSuffix(".c") { return false }
-        let plain = BuildPath.absolute(String(line.name), in: "/").dropFirst()
+        if line.isQuoted, FileFacts.exists(source + local) { return false }
+        let plain = String(BuildPath.absolute(String(line.name), in: "/").dropFirst())
+        for folder in Self.includeFolders {
+            if path == "\(folder)/\(plain)" { return true }
+            if FileFacts.exists("\(source)/\(folder)/\(plain)") { return false }
+        }
+        // A header that the architecture doesn't have is generated from the generic one.
+        if plain.hasPrefix("asm/") { return path == "include/asm-generic/" + plain.dropFirst(4) }
         return path == plain || path.hasSuffix("/" + plain)
     }
+
+    /// Where every compile line of the kernel looks, in order (LINUXINCLUDE in the top makefile).
+    private static let includeFolders = [
+        "arch/x86/include", "include", "arch/x86/include/uapi", "include/uapi",
+    ]
 
     /// The kept lines of one kind, `file:#include "name"`.
     private func lines(_ kind: String, pattern: String) throws(BuildError) -> [Line] {
@@ -73,7 +88,8 @@ struct IncludeIndex {
                 return nil
             }
             let rest = parts[1][parts[1].index(after: open)...]
-            return Line(file: parts[0], name: rest.prefix { $0 != ">" && $0 != "\"" })
+            return Line(
+                file: parts[0], name: rest.prefix { $0 != ">" && $0 != "\"" }, isQuoted: parts[1][open] == "\"")
         }
     }
 

@@ -10,6 +10,8 @@ import Linux
 ///     ROOT/lib/modules/RELEASE/kernel/...               linux-image-RELEASE
 ///     ROOT/usr/src/linux-headers-RELEASE/.config, Module.symvers
 package struct KernelPackage: Sendable, Equatable {
+    /// The folder into which the packages were unpacked.
+    package var root: String
     /// The kernel's release, as uname(2) tells it.
     package var release: String
     /// The boot image.
@@ -26,6 +28,7 @@ package struct KernelPackage: Sendable, Equatable {
     /// Finds the parts under a folder into which the packages were unpacked; `/` if they are installed.
     package init(root: String, release: String, source: String) throws(BuildError) {
         let base = root.hasSuffix("/") ? String(root.dropLast()) : root
+        self.root = base
         self.release = release
         bootImage = "\(base)/boot/vmlinuz-\(release)"
         modules = "\(base)/lib/modules/\(release)"

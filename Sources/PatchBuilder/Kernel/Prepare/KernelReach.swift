@@ -25,6 +25,8 @@ struct KernelReach {
         var sources: [String] = []
         /// What the reader of the report should know.
         var notes: [String] = []
+        /// Why it's too much to be built; then `sources` are only the edited ones.
+        var tooWide: BuildError?
     }
 
     /// Finds the sources.
@@ -51,12 +53,13 @@ struct KernelReach {
             result.notes.append("\(path) is included by \(users.sorted().joined(separator: ", "))")
         }
         if !headers.isEmpty { sources.formUnion(try reached(through: headers)) }
-        guard sources.count <= limit else {
-            throw BuildError(
+        if sources.count > limit {
+            result.tooWide = BuildError(
                 .kernelRefused, "the diff reaches \(sources.count) files of the kernel",
                 evidence: [
                     "headers": headers.map(\.path).joined(separator: ", "), "limit": "\(limit)",
                 ], remedy: "Make the fix in the sources that need it, and leave the shared header as it is.")
+            sources = direct.filter(isCompiled)
         }
         if sources.isEmpty {
             throw BuildError(
