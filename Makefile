@@ -11,6 +11,8 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+FIXES ?= 100
+SEED ?= 1
 SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib
 TSUGITE := $(CURDIR)/.build/release/tsugite
@@ -28,12 +30,15 @@ build: ## build the release command, .build/release/tsugite
 	$(SWIFT) build $(RELEASE) --product tsugite
 
 .PHONY: install
-install: build ## copy the command to $(PREFIX)/bin (DESTDIR is honoured)
+install: build ## copy the command and its units to $(PREFIX) (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
+	for unit in packaging/systemd/*; do \
+	    sed 's#/usr/bin/tsugite#$(PREFIX)/bin/tsugite#' "$$unit" \
+	        | install -D -m 0644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; done
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite-*
 
 .PHONY: dist
 dist: build ## pack the stripped command and its documents into dist/
@@ -64,6 +69,22 @@ fmt: ## lay out all Swift files
 .PHONY: docs
 docs: ## make docs/findings.md from the table of codes
 	scripts/findings-doc
+
+.PHONY: test-kernel
+test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/test-kernel $(TSUGITE) || [ $$? -eq 77 ]
+
+.PHONY: kernel-sample
+kernel-sample: ## the part of test-kernel that every change must pass (two minutes; make test runs it where QEMU is)
+	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
+
+.PHONY: corpus-kernel
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
