@@ -127,7 +127,7 @@ package struct KernelBuilder: Sendable {
         let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
         report(
             "compiling \(reach.sources.count) file\(reach.sources.count == 1 ? "" : "s") before and after the diff")
-        let compiled = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
+        let (compiled, notMade) = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
             reach.sources, diff)
         // A changed structure is the usual reason for a diff that reaches everything; it is the better answer.
         if let tooWide = reach.tooWide {
@@ -135,10 +135,26 @@ package struct KernelBuilder: Sendable {
             throw tooWide
         }
         report("proving and comparing")
-        let (units, unused) = try prove(compiled)
-        var closure = KernelClosure(
-            units, KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types)))
+        var (units, unused) = try prove(compiled)
+        unused += notMade
+        let resolver = KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types))
+        var closure = KernelClosure(units, resolver)
         closure.run()
+        if !closure.foreignKeys.isEmpty {
+            let keys = closure.foreignKeys
+            report("compiling again with tests of \(keys.values.reduce(0) { $0 + $1.count }) keys of modules")
+            let again = try KernelCompiler(tree: tree, folder: folder + "/tested", jobs: jobs).compile(
+                keys.keys.sorted(), diff, keysAreTested: true
+            ).units
+            let tested = try prove(again).units
+            units = units.map { unit in tested.first { $0.name == unit.name } ?? unit }
+            closure = KernelClosure(units, resolver)
+            closure.run()
+            for (unit, names) in keys.sorted(by: { $0.key < $1.key }) {
+                closure.notes.append(
+                    "\(unit): \(names.sorted().joined(separator: ", ")) tested instead of jump labels")
+            }
+        }
         if let refusal = closure.refusals.first {
             throw closure.refusals.count == 1 ? refusal : refusal.adding("refusals", "\(closure.refusals.count)")
         }

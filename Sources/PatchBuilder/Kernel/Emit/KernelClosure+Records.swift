@@ -34,7 +34,8 @@ extension KernelClosure {
     ///
     /// A static call without its record still goes through the trampoline, which is always right. A jump label
     /// without its record stays as it was compiled, so it may be left out only if that is harmless: a tracepoint
-    /// that can't be switched on in the new code.
+    /// that can't be switched on in the new code. Otherwise the file has to be compiled again with plain tests of
+    /// its keys.
     mutating func isDropped(_ record: KernelRecord, _ reader: KernelRecordReader) -> Bool {
         let key: Int
         switch record.table.policy {
@@ -56,6 +57,7 @@ extension KernelClosure {
         {
             notes.append("\(function): \(name) can't be switched on in the new code")
         } else {
+            foreignKeys[units[record.unit].name, default: []].insert(name)
             refuse(
                 record.unit, function,
                 "it has a jump label whose key \(name) is in the module \(object), which can't be prepared in time",

@@ -37,6 +37,8 @@ struct KernelClosure {
     var refusals: [BuildError] = []
     /// What the reader of the report should know.
     var notes: [String] = []
+    /// Files with jump labels that can't come along, and the keys of those.
+    var foreignKeys: [String: Set<String>] = [:]
     var known: Set<KernelPiece> = []
     /// Records of tables that come along.
     var records: [KernelRecord] = []

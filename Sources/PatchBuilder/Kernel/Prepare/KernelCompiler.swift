@@ -35,14 +35,17 @@ struct KernelCompiler {
     private var includes: String { folder + "/include" }
 
     /// Flags of the two sides of a pair.
-    static let sectioned = ["-ffunction-sections", "-fdata-sections", "-gbtf", "-w"]
+    static let sectioned = ["-ffunction-sections", "-fdata-sections", "-gbtf"]
 
     /// Compiles units three times.
     /// - Parameters:
     ///   - sources: paths relative to the tree.
     ///   - diff: what becomes of the tree's files.
-    func compile(_ sources: [String], _ diff: StabilisedDiff) throws(BuildError) -> [KernelUnit] {
-        let commands = try plain(sources)
+    ///   - keysAreTested: whether jump labels become plain tests of their keys.
+    func compile(_ sources: [String], _ diff: StabilisedDiff, keysAreTested: Bool = false) throws(BuildError)
+        -> (units: [KernelUnit], unused: [String])
+    {
+        let (commands, unused) = try plain(sources)
         try WorkFolder.make(folder)
         let units = commands.enumerated().map { number, entry in
             let base = "\(folder)/\(number)-\(BuildPath.name(entry.source).dropLast(2))"
@@ -53,23 +56,25 @@ struct KernelCompiler {
         let both = commands.map(\.command)
         try WorkFolder.make("\(includes)/tsugite")
         try WorkFolder.write(Array(HooksHeader.text.utf8), to: "\(includes)/\(HooksHeader.path)")
-        try each(units, both, .preFailed) { $0.pre }
+        try WorkFolder.write(Array(KeyTestsHeader.text.utf8), to: "\(includes)/\(KeyTestsHeader.path)")
+        let more = keysAreTested ? ["-include", "\(includes)/\(KeyTestsHeader.path)"] : []
+        try each(units, both, .preFailed, more) { $0.pre }
         let items = diff.files.flatMap { file in
             [TextExchange.Item(path: file.path, text: file.postFile.isEmpty ? nil : file.postFile)]
                 + (file.oldPath.map { [TextExchange.Item(path: $0, text: nil)] } ?? [])
         }
         try TextExchange(tree: tree.package.source, folder: tree.folder).with(items) { () throws(BuildError) in
-            try each(units, both, .postFailed) { $0.post }
+            try each(units, both, .postFailed, more) { $0.post }
         }
-        return units
+        return (units, unused)
     }
 
     private func each(
-        _ units: [KernelUnit], _ commands: [KernelCommand], _ code: FindingCode,
+        _ units: [KernelUnit], _ commands: [KernelCommand], _ code: FindingCode, _ more: [String],
         _ output: @escaping @Sendable (KernelUnit) -> String
     ) throws(BuildError) {
         let build = tree.build
-        let flags = Self.sectioned + ["-I", includes]
+        let flags = Self.sectioned + ["-I", includes] + more
         _ = try Parallel.map(units.count, jobs: jobs) { index throws(BuildError) in
             let object = output(units[index])
             let compile = commands[index].compile(into: object, adding: flags)
@@ -101,21 +106,41 @@ struct KernelCompiler {
 // MARK: - the plain objects
 
 extension KernelCompiler {
-    private func plain(_ sources: [String]) throws(BuildError) -> [(source: String, command: KernelCommand)] {
+    /// Makes the plain objects.
+    ///
+    /// The distributor's kernel was built from this very tree, so a source that doesn't compile with its configuration
+    /// isn't part of it: the option that it belongs to is off.
+    private func plain(_ sources: [String]) throws(BuildError) -> (
+        commands: [(source: String, command: KernelCommand)], unused: [String]
+    ) {
         let objects = sources.map { String($0.dropLast(2)) + ".o" }
         let missing = objects.filter { !FileFacts.exists(saved($0)) || !FileFacts.exists("\(tree.build)/\($0)") }
         if !missing.isEmpty {
             let result = try tree.make(["-k", "-j\(jobs)"] + missing)
-            for object in missing where !FileFacts.exists(saved(object)) {
-                throw KernelTree.failed("\(object) can't be made", result).adding("object", object)
-            }
+            if objects.allSatisfy({ !FileFacts.exists(saved($0)) }) { throw try nothingMade(missing, result) }
         }
         var commands: [(source: String, command: KernelCommand)] = []
+        var unused: [String] = []
         for (source, object) in zip(sources, objects) {
+            guard FileFacts.exists(saved(object)) else {
+                unused.append("\(source) doesn't belong to this configuration")
+                continue
+            }
             let text = String(decoding: try WorkFolder.read(saved(object)), as: UTF8.self)
             commands.append((source, try KernelCommand(saved: text, name: object)))
         }
-        return commands
+        return (commands, unused)
+    }
+
+    /// Whether the tree is at fault, or the sources don't belong to it: a file that every kernel has must compile.
+    private func nothingMade(_ objects: [String], _ result: CommandResult) throws(BuildError) -> BuildError {
+        let (names, sample) = (objects.joined(separator: ", "), "fs/proc/version.o")
+        _ = try tree.make([sample])
+        guard FileFacts.exists(saved(sample)) else { return KernelTree.failed("\(names) can't be made", result) }
+        return KernelTree.failed(
+            "\(names) can't be made with this kernel's configuration, so it isn't part of it", result,
+            .kernelNothing,
+            remedy: FindingCode.kernelNothing.entry.remedy)
     }
 
     private func saved(_ object: String) -> String {
