@@ -89,10 +89,10 @@ kernel-sample: ## the part of test-kernel that every change must pass (two minut
 	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
 
 .PHONY: corpus-kernel
-corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n, WRITE=--write)
 	@scripts/setup build kernel
 	@$(MAKE) -s build
-	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED) $(WRITE)
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows

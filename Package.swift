@@ -138,7 +138,7 @@ if Context.environment["TSUGITE_FUZZ"] != nil {
     let parsers: [(name: String, dependencies: [Target.Dependency])] = [
         ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
         ("Channel", ["Channel"]),
-        ("KernelImage", ["KernelImage", "ELF"]),
+        ("KernelImage", ["KernelImage", "ELF"]), ("KernelState", ["KernelPatcher", "LivePatch", "ELF"]),
     ]
     for parser in parsers {
         package.targets.append(

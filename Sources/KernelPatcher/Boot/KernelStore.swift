@@ -90,7 +90,8 @@ public struct KernelStore: Sendable {
         }
     }
 
-    /// Keeps a patch that was applied in this boot; a replacing one takes the place of all others.
+    /// Keeps a patch that was applied in this boot; a replacing one takes the place of all others
+    /// for the same kernel.
     public func keep(_ file: KernelPatchFile, bootID: String) throws(KernelPatcherError) {
         let patch = file.patch
         try system { () throws(SystemError) in
@@ -98,7 +99,9 @@ public struct KernelStore: Sendable {
             try FileSystem.replace("\(folder)/\(file.id).tsp", with: file.bytes, mode: 0o600)
         }
         var plan = try plan()
-        plan.patches.removeAll { patch.replaces || $0.module == patch.module }
+        plan.patches.removeAll {
+            $0.buildID == patch.buildID.description && (patch.replaces || $0.module == patch.module)
+        }
         plan.patches.append(
             PlannedPatch(
                 file: file.id.description, name: patch.name, module: patch.module, release: patch.release,
