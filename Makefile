@@ -13,6 +13,9 @@ CYCLES ?= 100000
 KILLS ?= 10000
 FIXES ?= 100
 SEED ?= 1
+CUTS ?= 100
+# Where the bootable system is made and kept.
+MACHINE ?= $(CURDIR)/.build/machine
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -51,6 +54,11 @@ uninstall: ## remove what install copied
 .PHONY: dist
 dist: build ## pack the stripped command and its documents into dist/
 	scripts/dist $(TSUGITE) $(TSUGITE_CHANNEL)
+
+.PHONY: deb
+deb: ## make the Debian packages, dist/*.deb
+	@$(MAKE) -s build
+	scripts/deb $(TSUGITE)
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -94,6 +102,19 @@ corpus-kernel: ## build fixes between two Debian kernels for the older one and l
 	@$(MAKE) -s build
 	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED) $(WRITE)
 
+.PHONY: test-deb
+test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
+	@scripts/setup build machine
+	@$(MAKE) -s deb
+	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
+
+.PHONY: power-cut
+power-cut: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
+	@scripts/setup build machine
+	@$(MAKE) -s build
+	Tests/Machine/image $(TSUGITE) $(MACHINE)
+	Tests/Machine/power-cut $(MACHINE) $(CUTS)
+
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
 	scripts/check-readme $(TSUGITE)
@@ -105,6 +126,12 @@ demo: ## fix a real hole in a real nginx, under load, without a restart
 	@scripts/setup build demo
 	@$(MAKE) -s build
 	@Examples/demo/demo $(TSUGITE)
+
+.PHONY: demo-doctor
+demo-doctor: ## bring about the five classic reasons why nothing changed, and ask doctor
+	@scripts/setup build demo
+	@$(MAKE) -s build
+	@Examples/doctor/demo $(TSUGITE)
 
 .PHONY: bench
 bench: ## measure pause, wall time, memory and throughput against their limits

@@ -17,8 +17,9 @@ struct Tsugite: ParsableCommand {
                 subcommands: [
                     Show.self, ListTargets.self, Refresh.self, Upgrade.self, Install.self, Remove.self, Accept.self,
                     Hold.self, Unhold.self, Pin.self, Unpin.self, PlanVerb.self, History.self, Effective.self,
-                    Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, Explain.self, ImportConfig.self,
-                    TrialWatch.self,
+                    Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, ReportVerb.self, Explain.self,
+                    ImportConfig.self,
+                    ApplyPackage.self, TrialWatch.self,
                 ]),
             CommandGroup(name: "Running kernel:", subcommands: [KernelCommands.self]),
             CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
