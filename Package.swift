@@ -92,13 +92,14 @@ let package = Package(
                 ])
             ]),
         room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
-        room("Client", ["Channel", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        room("Client", ["Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         room("Console", ["Findings", argumentParser]),
         room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "KernelPatcher", "LivePatch",
+                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "KernelPatcher", "KernelImage",
+                "LivePatch",
                 "ELF", "Linux",
                 "Findings",
                 argumentParser,
@@ -125,7 +126,9 @@ let package = Package(
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
-        tests("ClientTests", ["Client", "Channel", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
+        tests(
+            "ClientTests",
+            ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
         tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),

@@ -12,6 +12,7 @@ struct World {
     var inventory = SystemInventory(
         kernel: KernelIdentity(release: "6.1", version: "#1", buildID: "cc", bootID: "boot-1"))
     var memory: [ProcessID: Set<String>] = [:]
+    var kernelMemory: Set<String> = []
     var catalogue = Catalogue(version: 1, expires: UTCTime(seconds: 0))
 
     /// One channel, and two processes that run build `aa`.
@@ -45,7 +46,7 @@ struct World {
     var planner: Planner {
         Planner(
             configuration: configuration, never: never, state: state, inventory: inventory, memory: memory,
-            catalogues: ["stable": catalogue])
+            kernelMemory: kernelMemory, catalogues: ["stable": catalogue])
     }
 
     /// What an upgrade would do: `+id`, `-id`, and what it leaves out: `!id`.

@@ -1,4 +1,5 @@
 import Findings
+import KernelPatcher
 import Linux
 
 /// The versions whose fixes are in memory, as against those that were booted or started.
@@ -27,7 +28,9 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     /// The kernel that was booted.
     public var kernel: KernelIdentity
     /// The version whose fixes its memory has.
-    public var effectiveKernel: String
+    ///
+    /// Nil if that can't be told: single fixes are applied, or patches of others.
+    public var effectiveKernel: String?
     /// Packages with updates, by name.
     public var packages: [Package]
     /// Digests of the installed updates' patches that are in memory, sorted; patches from elsewhere don't count.
@@ -37,7 +40,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     public static func compute(_ session: Session) throws(ClientError) -> EffectiveVersions {
         let state = try session.store.state()
         let planner = try session.planner()
-        return make(state.installed, planner.inventory, planner.memory)
+        return make(state.installed, planner.inventory, planner.memory, kernel: try? session.kernel.effective())
     }
 
     /// The file if it is true, else computed anew; whoever may write also writes the file.
@@ -54,7 +57,8 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
 
     /// The same from values.
     static func make(
-        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>]
+        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>],
+        kernel: EffectiveKernel? = nil
     ) -> EffectiveVersions {
         var packages: [String: Package] = [:]
         for update in installed where !update.isKernel {
@@ -78,7 +82,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
         for name in packages.keys where packages[name]?.missing ?? 0 > 0 { packages[name]?.effective = nil }
         let ours = Set(installed.flatMap(\.patches).map(\.sha256))
         return EffectiveVersions(
-            kernel: inventory.kernel, effectiveKernel: inventory.kernel.release,
+            kernel: inventory.kernel, effectiveKernel: kernel.map(\.version) ?? inventory.kernel.release,
             packages: packages.values.sorted { $0.name < $1.name },
             set: Set(memory.values.flatMap { $0 }).intersection(ours).sorted())
     }

@@ -1,5 +1,5 @@
 import ELF
-import Findings
+public import Findings
 import FoundationEssentials
 import Linux
 import LivePatch
@@ -24,6 +24,15 @@ public struct PlannedPatch: Sendable, Equatable, Codable {
     public var release: String
     /// The exact kernel.
     public var buildID: String
+}
+
+extension PlannedPatch {
+    /// The finding of a set that isn't applied any more.
+    func suspended(_ plan: KernelPlan) -> Finding {
+        Finding(
+            .kernelSuspended, "\(name) isn't applied at boot any more: \(plan.reason)",
+            evidence: ["patch": module, "lost boots": "\(plan.lostBoots)"])
+    }
 }
 
 /// What shall be applied at boot, and how the boots with it went.
@@ -125,6 +134,23 @@ public struct KernelStore: Sendable {
         try write(plan)
         try removeUnused(plan)
         return true
+    }
+
+    /// Why the set isn't applied at boot any more; `nil` if it is.
+    public func suspension() throws(KernelPatcherError) -> Finding? {
+        let plan = try plan()
+        guard plan.trust == .suspended, let first = plan.patches.first else { return nil }
+        return first.suspended(plan)
+    }
+
+    /// Lets a suspended set be tried again.
+    public func resume() throws(KernelPatcherError) {
+        var plan = try plan()
+        guard plan.trust == .suspended else { return }
+        plan.trust = .confirmed
+        plan.lostBoots = 0
+        plan.reason = ""
+        try write(plan)
     }
 
     /// Reads a planned patch's file, and checks that it is still the one.

@@ -25,6 +25,8 @@ package struct KernelBuildResult: Sendable {
     package var patch: KernelPatch
     /// What was done and why, a line each.
     package var notes: [String]
+    /// How long each stage took, in seconds.
+    package var seconds: [String: Double] = [:]
 }
 
 /// What a live patch is called, and what it claims.
@@ -123,12 +125,15 @@ package struct KernelBuilder: Sendable {
         let diff = try Stabilisation(
             tree: BuildTree(seen: source, copy: source), source: source, folder: folder
         ).run(patches)
+        var clock = StageClock()
         report("searching what the diff reaches")
         let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
+        clock.end("reach")
         report(
             "compiling \(reach.sources.count) file\(reach.sources.count == 1 ? "" : "s") before and after the diff")
         let (compiled, notMade) = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
             reach.sources, diff)
+        clock.end("compile")
         // A changed structure is the usual reason for a diff that reaches everything; it is the better answer.
         if let tooWide = reach.tooWide {
             for unit in compiled { try LayoutCheck(pre: unit.pre, post: unit.post, unit: unit.source).run() }
@@ -137,6 +142,7 @@ package struct KernelBuilder: Sendable {
         report("proving and comparing")
         var (units, unused) = try prove(compiled)
         unused += notMade
+        clock.end("prove")
         let resolver = KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types))
         var closure = KernelClosure(units, resolver)
         closure.run()
@@ -146,7 +152,9 @@ package struct KernelBuilder: Sendable {
             let again = try KernelCompiler(tree: tree, folder: folder + "/tested", jobs: jobs).compile(
                 keys.keys.sorted(), diff, keysAreTested: true
             ).units
+            clock.end("compile")
             let tested = try prove(again).units
+            clock.end("prove")
             units = units.map { unit in tested.first { $0.name == unit.name } ?? unit }
             closure = KernelClosure(units, resolver)
             closure.run()
@@ -160,8 +168,11 @@ package struct KernelBuilder: Sendable {
         }
         guard !closure.replaced.isEmpty else { throw nothing(closure, unused) }
         let changes = try patches.map { (path) throws(BuildError) in Digest(of: try WorkFolder.read(path)) }
-        return try emit(
+        var result = try emit(
             closure, label, changes, diff: try WorkFolder.read(diff.diffFile), notes: reach.notes + unused)
+        clock.end("write")
+        result.seconds = clock.seconds
+        return result
     }
 
     private func nothing(_ closure: KernelClosure, _ unused: [String]) -> BuildError {

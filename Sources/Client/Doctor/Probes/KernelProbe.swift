@@ -1,9 +1,14 @@
 import Channel
 import Findings
 
-/// KRN-NOTHING-YET, KRN-UNSUPPORTED: whether channels know the running kernel.
+/// KRN-NOTHING-YET, KRN-UNSUPPORTED: whether channels know the running kernel; KRN-OOPS, KRN-SUSPENDED, KRN-STALLED: what
+/// it has against its live patches.
 enum KernelProbe: DoctorProbe {
     static func findings(_ facts: DoctorFacts) -> [Finding] {
+        facts.kernelTrouble + channels(facts)
+    }
+
+    private static func channels(_ facts: DoctorFacts) -> [Finding] {
         let kernel = facts.planner.inventory.kernel
         let families = facts.planner.catalogues.values.flatMap(\.families).filter { $0.kind == .kernel }
         guard !families.isEmpty else { return [] }
