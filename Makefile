@@ -115,6 +115,12 @@ power-cut: ## boot a machine and cut its power while it installs, 100 times (CUT
 	Tests/Machine/image $(TSUGITE) $(MACHINE)
 	Tests/Machine/power-cut $(MACHINE) $(CUTS)
 
+.PHONY: bench-kernel
+bench-kernel: ## measure reading an image, building, proving and applying a kernel patch against their limits
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/bench $(TSUGITE)
+
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
 	scripts/check-readme $(TSUGITE)

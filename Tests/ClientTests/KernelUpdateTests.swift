@@ -57,10 +57,14 @@ private struct Machine: ~Copyable {
     let running: KernelIdentity
 
     init(_ outcome: KernelReport.Result = .applied) throws {
-        folder = try TemporaryDirectory(prefix: "tsugite-client")
-        kernel = RecordingKernel(outcome)
-        session = try Session(paths: Paths(root: folder.path), engine: NoProcesses(), kernel: kernel)
-        running = try KernelIdentity.current()
+        let made = try TemporaryDirectory(prefix: "tsugite-client")
+        let kernel = RecordingKernel(outcome)
+        let session = try Session(paths: Paths(root: made.path), engine: NoProcesses(), kernel: kernel)
+        let running = try KernelIdentity.current()
+        self.running = running
+        self.kernel = kernel
+        self.session = session
+        folder = made
     }
 
     /// An update whose file is in the store, for the running kernel or another one.

@@ -10,12 +10,14 @@ private struct Tree: ~Copyable {
     var path: String { directory.path }
 
     init(_ files: [String: String]) throws {
-        directory = try TemporaryDirectory(prefix: "tsugite-kernel")
-        try FileSystem.makeDirectory(directory.path + "/cache")
+        let made = try TemporaryDirectory(prefix: "tsugite-kernel")
+        let path = made.path
+        try FileSystem.makeDirectory(path + "/cache")
         for (name, text) in files {
-            try FileSystem.makeDirectory(FileSystem.parent(of: "\(directory.path)/source/\(name)"))
-            try FileSystem.replace("\(directory.path)/source/\(name)", with: text)
+            try FileSystem.makeDirectory(FileSystem.parent(of: "\(path)/source/\(name)"))
+            try FileSystem.replace("\(path)/source/\(name)", with: text)
         }
+        directory = made
     }
 
     /// What an edit of one file reaches.
