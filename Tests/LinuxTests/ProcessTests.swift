@@ -69,7 +69,7 @@ struct `Processes` {
                 return threads.count == 2501
             })
         #expect(Set(threads).count == 2501)
-        #expect(try victim.eventually { threads.allSatisfy { list.state(of: $0) == "S" } })
+        #expect(victim.eventually { threads.allSatisfy { list.state(of: $0) == "S" } })
         try victim.id.send(.kill)
         _ = try victim.wait()
         #expect(throws: SystemError.self) { try list.read(into: &threads) }
