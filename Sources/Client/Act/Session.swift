@@ -86,7 +86,6 @@ extension Session {
         try refreshPlans()
         let after = try planner()
         try EffectiveVersions.make(after.state.installed, after.inventory, after.memory).write(store)
-        try CoveredPaths.write(after, store.paths)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }
