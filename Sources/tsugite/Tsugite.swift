@@ -19,7 +19,7 @@ struct Tsugite: ParsableCommand {
                     Hold.self, Unhold.self, Pin.self, Unpin.self, PlanVerb.self, History.self, Effective.self,
                     Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, ReportVerb.self, Explain.self,
                     ImportConfig.self,
-                    ApplyPackage.self, TrialWatch.self,
+                    ApplyPackage.self, CoveredPathsVerb.self, TrialWatch.self,
                 ]),
             CommandGroup(name: "Running kernel:", subcommands: [KernelCommands.self]),
             CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),

@@ -94,7 +94,6 @@ extension Session {
         try EffectiveVersions.make(
             after.state.installed, after.inventory, after.memory, kernel: try? kernel.effective()
         ).write(store)
-        try CoveredPaths.write(after, store.paths)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }
