@@ -14,6 +14,8 @@ KILLS ?= 10000
 CUTS ?= 100
 # Where the bootable system is made and kept.
 MACHINE ?= $(CURDIR)/.build/machine
+FIXES ?= 100
+SEED ?= 1
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -37,13 +39,16 @@ build: ## build the release command, .build/release/tsugite
 	$(SWIFT) build $(RELEASE) --product tsugite-channel
 
 .PHONY: install
-install: build ## copy the command to $(PREFIX)/bin, its network part to libexec (DESTDIR is honoured)
+install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
 	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
+	for unit in packaging/systemd/*; do \
+	    sed 's#/usr/bin/tsugite#$(PREFIX)/bin/tsugite#' "$$unit" \
+	        | install -D -m 0644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; done
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite-*
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
 .PHONY: dist
@@ -99,6 +104,22 @@ check-operate: ## run the commands of docs/operate.md on a publisher, a mirror a
 	@scripts/setup build test machine
 	@$(MAKE) -s deb
 	Tests/Machine/operate dist
+
+.PHONY: test-kernel
+test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/test-kernel $(TSUGITE) || [ $$? -eq 77 ]
+
+.PHONY: kernel-sample
+kernel-sample: ## the part of test-kernel that every change must pass (two minutes; make test runs it where QEMU is)
+	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
+
+.PHONY: corpus-kernel
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows

@@ -1,28 +1,35 @@
 import ArgumentParser
 import Console
+import KernelPatcher
 import Linux
 import LivePatch
 import ProcessPatcher
 
-/// `tsugite apply`: puts live patches into running processes.
+/// `tsugite apply`: puts live patches into running processes, or into the running kernel.
 struct Apply: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Put live patches into running processes.",
+        abstract: "Put live patches into running processes, or into the running kernel.",
         discussion: """
             Finds every process that runs a binary that a patch is for, proves that the code in memory is the code \
             that the patch was made for, and exchanges the functions while the program runs. A process changes \
             whole or not at all; a busy one is tried again until the time is up.
 
+            A patch file for a kernel goes into the running kernel, after its code in memory was proven to be as \
+            shipped. The kernel moves task after task over to the new code; what isn't over when the time is up is \
+            turned back, and the tasks that held it up are named. The patch is applied again at the next boot.
+
             Example:
               tsugite apply CVE-2025-23419.tsp
+              tsugite apply CVE-2026-23111-kernel.tsp --wait 60s
               tsugite apply fix-a.tsp fix-b.tsp --pid 4711 --wait 5m
 
             Exit status: 0 applied, 10 nothing to do, 11 partial, 12 deferred (busy), 13 blocked, 64 usage, \
             70 internal error.
             """)
 
-    @Argument(help: "Patch files; all of them go into a process in one step.")
+    @Argument(
+        help: "Patch files; all of them go into a process in one step. Patches for the kernel go in by themselves.")
     var files: [String]
 
     @OptionGroup var processes: ProcessOptions
@@ -37,19 +44,40 @@ struct Apply: ParsableCommand {
     @Flag(name: .long, help: "Let patches write over read-only data, as those that need it say.")
     var allowData = false
 
+    @Flag(
+        name: .long,
+        help:
+            "Kernel: when the time is up, declare tasks moved over that aren't. Nobody knows then who still runs old code."
+    )
+    var force = false
+
+    @Flag(name: .long, help: "Kernel: don't apply it again at the next boot.")
+    var once = false
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         try reportingErrors(json: output.json) {
-            let patches = try files.map { path in
-                let file = try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize))
-                return PatchInput(file.patch, digest: file.id)
+            switch try PatchFiles.open(files) {
+            case .processes(let patches): try apply(patches)
+            case .kernel(let files): try apply(files)
             }
-            let options = ProcessPatcher.ApplyOptions(
-                wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData)
-            let report = try ProcessPatcher.apply(patches, to: processes.selection, options)
-            try finish(report, output)
         }
+    }
+
+    private func apply(_ patches: [PatchInput]) throws {
+        let options = ProcessPatcher.ApplyOptions(
+            wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData)
+        let report = try ProcessPatcher.apply(patches, to: processes.selection, options)
+        try finish(report, output)
+    }
+
+    private func apply(_ files: [KernelPatchFile]) throws {
+        guard processes.pid.isEmpty else { throw ValidationError("A patch for the kernel has no --pid.") }
+        let options = KernelPatcher.Options(
+            deadline: waiting.wait.duration, isForced: force, allowsReplace: replace, dryRun: dryRun,
+            onProgress: KernelVerbs.progress(output))
+        try KernelVerbs.apply(files, options, keeps: !once, output)
     }
 }
 

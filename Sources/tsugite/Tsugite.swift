@@ -5,11 +5,13 @@ import Client
 @main
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
+        commandName: "tsugite",
+        abstract: "Put fixed code into running processes and kernels, without restarting them.",
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
-            CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self]),
+            CommandGroup(
+                name: "Running processes, running kernel:", subcommands: [Apply.self, Undo.self, Status.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [
@@ -19,6 +21,7 @@ struct Tsugite: ParsableCommand {
                     ImportConfig.self,
                     ApplyPackage.self, CoveredPathsVerb.self, TrialWatch.self,
                 ]),
+            CommandGroup(name: "Running kernel:", subcommands: [KernelCommands.self]),
             CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
         ])
 
@@ -42,7 +45,7 @@ struct Tsugite: ParsableCommand {
             }
         }
         if !asksForHelp { runDirectly(words) }
-        main(nil)
+        main(asksForHelp ? nil : normalised(words))
     }
 
     /// The verbs that act on processes, whose start is part of the time that they take.
@@ -63,5 +66,15 @@ struct Tsugite: ParsableCommand {
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// `build --kernel` without a value means the running one; the parser knows options with a value only.
+    static func normalised(_ arguments: [String]) -> [String] {
+        guard arguments.first == "build", let at = arguments.firstIndex(of: "--kernel") else { return arguments }
+        let next = at + 1
+        guard next == arguments.count || arguments[next].hasPrefix("-") else { return arguments }
+        var arguments = arguments
+        arguments.insert("running", at: next)
+        return arguments
     }
 }
