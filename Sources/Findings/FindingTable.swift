@@ -71,6 +71,28 @@ extension FindingCode {
     public static let diffConflict = FindingCode(rawValue: "BLD-DIFF-CONFLICT")
     /// The tree holds the change already.
     public static let diffApplied = FindingCode(rawValue: "BLD-DIFF-APPLIED")
+    /// Exceptions couldn't pass through the new code: the process has no unwinder that it could be made known to.
+    public static let processUnwinder = FindingCode(rawValue: "USR-UNWINDER")
+    /// A patch writes over read-only data, which wasn't allowed; evidence: which.
+    public static let processData = FindingCode(rawValue: "USR-DATA")
+    /// A type's layout changes, and objects of it exist already; evidence: type, fields, users.
+    public static let layoutChanged = FindingCode(rawValue: "BLD-LAYOUT")
+    /// Whether types change can't be found out.
+    public static let layoutUnknown = FindingCode(rawValue: "BLD-LAYOUT-UNKNOWN")
+    /// The patch can't be written where it shall go.
+    public static let outputFolder = FindingCode(rawValue: "BLD-OUTPUT")
+    /// A program of Debian's that is needed can't be run.
+    public static let debianTools = FindingCode(rawValue: "BLD-DEBIAN-TOOLS")
+    /// The archives' lists can't be had.
+    public static let debianArchive = FindingCode(rawValue: "BLD-DEBIAN-ARCHIVE")
+    /// A version isn't in the archives; evidence: the offered ones.
+    public static let debianVersion = FindingCode(rawValue: "BLD-DEBIAN-VERSION")
+    /// A throw-away root for building can't be made or entered.
+    public static let cleanRoot = FindingCode(rawValue: "BLD-CLEAN-ROOT")
+    /// A source package can't be unpacked, or lacks a patch that was named.
+    public static let debianSource = FindingCode(rawValue: "BLD-DEBIAN-SOURCE")
+    /// Build dependencies are missing; evidence: which.
+    public static let debianDependencies = FindingCode(rawValue: "BLD-DEBIAN-DEPENDS")
     /// A diff names a file outside the tree.
     public static let diffPath = FindingCode(rawValue: "BLD-DIFF-PATH")
     /// A diff changes a binary file.
@@ -287,6 +309,42 @@ extension FindingCode {
         Entry(
             code: .diffApplied, meaning: "The source tree has the change of the diff already.",
             remedy: "Give the tree of the version that is shipped and running, without the fix."),
+        Entry(
+            code: .processUnwinder,
+            meaning: "New code that handles exceptions can't be made known to the process's unwinder.",
+            remedy: "Restart the program with the fixed package: it has its unwinder linked in, without symbols."),
+        Entry(
+            code: .processData, meaning: "A patch writes over read-only data in place, which must be allowed.",
+            remedy: "tsugite inspect shows old and new bytes; if they may change under running code: --allow-data."),
+        Entry(
+            code: .layoutChanged,
+            meaning: "The fix changes the layout of a type of which running processes have objects already.",
+            remedy: "Keep the old layout: new data in a shadow variable, see docs/hooks.md; or restart instead."),
+        Entry(
+            code: .layoutUnknown, meaning: "Without readable debug information a changed layout would go unseen.",
+            remedy: "Build with a compiler that writes DWARF 4 (-gdwarf-4) into the object."),
+        Entry(
+            code: .outputFolder, meaning: "The patch file can't be written where it shall go.",
+            remedy: "Make the folder (mkdir -p), or name another one with -o."),
+        Entry(
+            code: .debianTools,
+            meaning: "A program that Debian packages are built with is missing or can't be run.",
+            remedy: "apt-get install dpkg-dev patch fakeroot; --debian works on Debian and its kin."),
+        Entry(
+            code: .debianArchive, meaning: "The lists of the package archives can't be fetched.",
+            remedy: "Check the network and /etc/apt, then run it again; or give a .dsc: --debian FILE.dsc."),
+        Entry(
+            code: .debianVersion, meaning: "The wanted version of a source package isn't in the archives.",
+            remedy: "Take an offered version, or the .dsc from snapshot.debian.org: --debian FILE.dsc."),
+        Entry(
+            code: .cleanRoot, meaning: "A throw-away root for building can't be made or entered.",
+            remedy: "See the evidence; apt-get install mmdebstrap, run as root, or leave out --clean-root."),
+        Entry(
+            code: .debianSource, meaning: "A Debian package can't be unpacked, or has no patch of the given name.",
+            remedy: "See the evidence; remove a damaged download from the work folder to fetch it again."),
+        Entry(
+            code: .debianDependencies, meaning: "Packages that the source is built with aren't installed.",
+            remedy: "Add --clean-root, or --install-dependencies as root."),
         Entry(
             code: .diffPath,
             meaning: "A diff names a file outside the source tree, or one reached through a symbolic link.",

@@ -63,12 +63,15 @@ public struct PatchTarget: Sendable, Equatable {
     public var externals: [ExternalSymbol]
     /// Where thread-local variables of the target are found; `nil` if the new code uses none.
     public var threadStorage: ThreadStorage?
+    /// Read-only data that is written over in place, with leave of the operator.
+    public var dataWrites: [DataWrite]
 
     /// Makes a target from its parts.
     public init(
         name: String, buildID: BuildID, type: FileType, sections: [Int], functions: [ReplacedFunction],
-        externals: [ExternalSymbol], threadStorage: ThreadStorage? = nil
+        externals: [ExternalSymbol], threadStorage: ThreadStorage? = nil, dataWrites: [DataWrite] = []
     ) {
+        self.dataWrites = dataWrites
         self.name = name
         self.buildID = buildID
         self.type = type
@@ -109,6 +112,26 @@ public struct ReplacedFunction: Sendable, Equatable {
         self.original = original
         self.replacement = replacement
         self.parts = parts
+    }
+}
+
+/// A piece of the target's read-only data that the patch writes over.
+public struct DataWrite: Sendable, Equatable {
+    /// The symbol that it belongs to.
+    public var name: String
+    /// Virtual address in the target's file, before the load bias is added.
+    public var address: UInt64
+    /// The proven bytes: what undoing puts back.
+    public var original: [UInt8]
+    /// The new bytes, as many.
+    public var replacement: [UInt8]
+
+    /// Makes a write.
+    public init(name: String, address: UInt64, original: [UInt8], replacement: [UInt8]) {
+        self.name = name
+        self.address = address
+        self.original = original
+        self.replacement = replacement
     }
 }
 

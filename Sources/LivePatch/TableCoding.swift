@@ -5,12 +5,19 @@ import ELF
 /// Little-endian; lists and texts stand behind 32-bit counts. The layout is described field by field in
 /// docs/formats/tsp.md; a change of it raises ``version``.
 enum TableCoding {
-    /// The version of the layout.
-    static let version: UInt32 = 1
+    /// The newest version of the layout.
+    static let version: UInt32 = 2
+
+    /// The oldest version that can say what a patch holds: whoever can read that, can.
+    private static func version(for patch: LivePatch) -> UInt32 {
+        patch.targets.allSatisfy(\.dataWrites.isEmpty) ? 1 : 2
+    }
+
     static let magic: [UInt8] = Array("TSUGITE".utf8) + [0]
 
     static func encode(_ patch: LivePatch, symbolIndex: (Int) -> Int, sectionIndex: (Int) -> Int) -> [UInt8] {
         var out = ByteWriter()
+        let version = version(for: patch)
         out.write(magic)
         out.write(version)
         out.write(patch.name)
@@ -26,6 +33,13 @@ enum TableCoding {
                 encode(external.source, &out)
             }
             encode(target.threadStorage, &out)
+            guard version >= 2 else { return }
+            out.write(list: target.dataWrites) { out, data in
+                out.write(data.name)
+                out.write(data.address)
+                out.write(data.original)
+                out.write(data.replacement)
+            }
         }
         return out.bytes
     }
@@ -87,7 +101,7 @@ extension TableCoding {
             throw PatchFileError(.malformed, "table's magic number")
         }
         let found: UInt32 = try input.read("version")
-        guard found == version else { throw PatchFileError(.version(found), "version of the table") }
+        guard (1...version).contains(found) else { throw PatchFileError(.version(found), "version of the table") }
         let name = try input.readString("name")
         let changes = try input.readList("changes") { (input) throws(PatchFileError) in
             guard let digest = Digest(bytes: try input.readBytes("change")) else {
@@ -95,12 +109,16 @@ extension TableCoding {
             }
             return digest
         }
-        let targets = try input.readList("targets") { (input) throws(PatchFileError) in try target(&input) }
+        let targets = try input.readList("targets") { (input) throws(PatchFileError) in
+            try target(&input, version: found)
+        }
         guard input.isAtEnd else { throw PatchFileError(.malformed, "bytes behind the table") }
         return (name, changes, targets)
     }
 
-    private static func target(_ input: inout ByteReader) throws(PatchFileError) -> PatchTarget {
+    private static func target(
+        _ input: inout ByteReader, version: UInt32
+    ) throws(PatchFileError) -> PatchTarget {
         PatchTarget(
             name: try input.readString("target's name"),
             buildID: BuildID(try input.readBytes("build-id")),
@@ -113,7 +131,15 @@ extension TableCoding {
                 ExternalSymbol(
                     symbol: Int(try input.read("external's symbol", as: UInt32.self)), source: try source(&input))
             },
-            threadStorage: try threadStorage(&input))
+            threadStorage: try threadStorage(&input),
+            dataWrites: version < 2
+                ? [] : try input.readList("data") { (input) throws(PatchFileError) in try dataWrite(&input) })
+    }
+
+    private static func dataWrite(_ input: inout ByteReader) throws(PatchFileError) -> DataWrite {
+        DataWrite(
+            name: try input.readString("data's name"), address: try input.read("data's address"),
+            original: try input.readBytes("data's bytes"), replacement: try input.readBytes("data's new bytes"))
     }
 
     private static func function(_ input: inout ByteReader) throws(PatchFileError) -> ReplacedFunction {

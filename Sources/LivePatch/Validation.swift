@@ -7,6 +7,8 @@ extension LivePatch {
         public static let fileSize = 256 << 20
         /// Largest sum of section sizes in memory of one target, in bytes.
         public static let memorySize: UInt64 = 256 << 20
+        /// Most bytes of one piece of read-only data that is written over.
+        public static let dataWrite = 64 << 10
         /// Largest alignment of a section, in bytes.
         public static let alignment: UInt64 = 4096
     }
@@ -80,9 +82,15 @@ extension LivePatch {
             $0 + object.sections[$1].size + object.sections[$1].alignment
         }
         guard memory <= Limits.memorySize else { throw fail("needs \(memory) bytes of memory") }
-        guard !target.functions.isEmpty else { throw fail("no function is replaced") }
+        guard !target.functions.isEmpty || !target.dataWrites.isEmpty else { throw fail("no function is replaced") }
         for function in target.functions { try validate(function, of: target) }
         try validateOverlaps(target)
+        for data in target.dataWrites {
+            guard !data.original.isEmpty, data.original.count == data.replacement.count,
+                data.original.count <= Limits.dataWrite,
+                data.address <= UInt64(Int64.max) - UInt64(data.original.count)
+            else { throw fail("data \(data.name)") }
+        }
         for external in target.externals {
             guard object.symbols.indices.contains(external.symbol), object.symbols[external.symbol].section == nil
             else { throw fail("external symbol \(external.symbol)") }
@@ -113,11 +121,14 @@ extension LivePatch {
         }
     }
 
-    /// No two replaced functions of a target may share a byte.
+    /// No two replaced functions or written data of a target may share a byte.
     private func validateOverlaps(_ target: PatchTarget) throws(PatchFileError) {
-        let sorted = target.functions.sorted { $0.address < $1.address }
+        let ranges =
+            target.functions.map { (name: $0.name, start: $0.address, count: $0.original.count) }
+            + target.dataWrites.map { (name: $0.name, start: $0.address, count: $0.original.count) }
+        let sorted = ranges.sorted { $0.start < $1.start }
         for (first, second) in zip(sorted, sorted.dropFirst())
-        where first.address + UInt64(first.original.count) > second.address {
+        where first.start + UInt64(first.count) > second.start {
             throw PatchFileError(.malformed, "\(first.name) and \(second.name) of \(target.name) overlap")
         }
     }

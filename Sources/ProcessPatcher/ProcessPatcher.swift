@@ -24,9 +24,14 @@ public enum ProcessPatcher {
         public var allowReplace: Bool
         /// Whether to plan and prove only.
         public var dryRun: Bool
+        /// Whether read-only data may be written over, as patches that need it say.
+        public var allowData: Bool
 
         /// Makes options.
-        public init(wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false) {
+        public init(
+            wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false, allowData: Bool = false
+        ) {
+            self.allowData = allowData
             self.wait = wait
             self.allowReplace = allowReplace
             self.dryRun = dryRun
@@ -44,7 +49,7 @@ public enum ProcessPatcher {
         }
         let operation = ApplyOperation(
             inputs: patches, allowReplace: options.allowReplace, dryRun: options.dryRun,
-            deadline: MonotonicTime.now.advanced(by: options.wait))
+            allowData: options.allowData, deadline: MonotonicTime.now.advanced(by: options.wait))
         let targets = Set(patches.flatMap { $0.patch.targets.map(\.buildID) })
         let none = Finding(
             .processNotFound, "no process maps a binary that the patch is for",

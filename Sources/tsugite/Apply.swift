@@ -32,6 +32,9 @@ struct Apply: ParsableCommand {
     @Flag(name: .long, help: "Take out a patch of the same functions that isn't included in the new one.")
     var replace = false
 
+    @Flag(name: .long, help: "Let patches write over read-only data, as those that need it say.")
+    var allowData = false
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
@@ -41,7 +44,7 @@ struct Apply: ParsableCommand {
                 return PatchInput(file.patch, digest: file.id)
             }
             let options = ProcessPatcher.ApplyOptions(
-                wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun)
+                wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData)
             let report = try ProcessPatcher.apply(patches, to: processes.selection, options)
             try finish(report, output)
         }

@@ -8,13 +8,14 @@ import PatchBuilder
 /// `tsugite build`: from a source diff to a live patch.
 struct Build: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a live patch from a source tree, a diff and the binaries that run.",
+        abstract: "Make a live patch from a source tree or a Debian package, a diff and the binaries that run.",
         discussion: """
             The tree is copied, built once as it is, and compared with the shipped binaries; then only what the
             diff reaches is compiled before and after it, and the functions that differ go into the patch. The
             tree itself is never written to. A second patch for the same tree doesn't build it again.
 
             EXAMPLE
+              tsugite build --debian nginx --patch CVE-2025-23419.patch -o patches
               tsugite build --source nginx-1.22.1 --patch CVE-2025-23419.patch \\
                 --target /usr/sbin/nginx -o CVE-2025-23419.tsp
 
@@ -24,15 +25,31 @@ struct Build: ParsableCommand {
             """)
 
     @Option(help: ArgumentHelp("Source tree without the fix.", valueName: "folder"))
-    var source: String
+    var source: String?
+    @Option(
+        help: ArgumentHelp(
+            "Debian package instead of a tree: its source is fetched and built by its own rules.",
+            valueName: "name[=version]"))
+    var debian: String?
+    @Option(
+        name: .customLong("without-patch"), parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "With --debian: leave this patch of the package's series out of the tree.", valueName: "name"))
+    var withoutPatches: [String] = []
+    @Flag(help: "With --debian: install missing build dependencies on this machine (as root).")
+    var installDependencies = false
+    @Flag(
+        help: "With --debian: build in a throw-away root with nothing of this machine in it (mmdebstrap; as root).")
+    var cleanRoot = false
     @Option(
         name: .customLong("patch"), parsing: .upToNextOption,
         help: ArgumentHelp("Diffs of the fix, in order (unified; -p0, -p1, git, quilt).", valueName: "file"))
-    var patches: [String]
+    var patches: [String] = []
     @Option(
         name: .customLong("target"), parsing: .upToNextOption,
-        help: ArgumentHelp("Shipped ELF files that shall be patched.", valueName: "file"))
-    var targets: [String]
+        help: ArgumentHelp(
+            "Shipped ELF files that shall be patched; with --debian they are found.", valueName: "file"))
+    var targets: [String] = []
     @Option(help: ArgumentHelp("Shell command that builds the tree; guessed if left out.", valueName: "command"))
     var buildCommand: String?
     @Option(
@@ -40,7 +57,10 @@ struct Build: ParsableCommand {
             "Where the build shall see the tree, if the target was built elsewhere and remembers it.",
             valueName: "folder"))
     var buildPath: String?
-    @Option(name: .shortAndLong, help: ArgumentHelp("The patch file to write.", valueName: "file"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The patch file to write; with --debian the folder for one patch per changed file.", valueName: "file"))
     var output: String?
     @Option(help: ArgumentHelp("Folder for cached builds and the stages' reports.", valueName: "folder"))
     var work: String?
@@ -60,16 +80,34 @@ struct Build: ParsableCommand {
     var quiet = false
 
     func validate() throws {
+        guard jobs > 0 else { throw ValidationError("--jobs takes a number from 1.") }
+        if debian != nil {
+            guard source == nil, targets.isEmpty, buildCommand == nil, buildPath == nil else {
+                throw ValidationError("--debian finds source, build command and targets itself: leave those out.")
+            }
+            guard !patches.isEmpty || !withoutPatches.isEmpty else {
+                throw ValidationError("Name at least one diff: --patch FILE, or --without-patch NAME.")
+            }
+            return
+        }
+        guard source != nil else { throw ValidationError("Name what to build: --source FOLDER or --debian NAME.") }
+        guard withoutPatches.isEmpty, !installDependencies, !cleanRoot else {
+            throw ValidationError("--without-patch, --install-dependencies and --clean-root belong to --debian.")
+        }
         guard !patches.isEmpty else { throw ValidationError("Name at least one diff: --patch FILE.") }
         guard !targets.isEmpty else { throw ValidationError("Name at least one shipped binary: --target FILE.") }
-        guard jobs > 0 else { throw ValidationError("--jobs takes a number from 1.") }
     }
 
     func run() throws {
+        if cleanRoot, let debian, !CleanRoot.isInside { return try runInCleanRoot(debian) }
         let progress = BuildProgressLine(isQuiet: quiet || json)
         let report: BuildVerdict
         do throws(BuildError) {
-            report = try build(progress)
+            if let debian {
+                report = try buildPackage(debian, progress)
+            } else {
+                report = try buildTree(progress)
+            }
         } catch {
             report = BuildVerdict(findings: [error.finding])
         }
@@ -78,29 +116,36 @@ struct Build: ParsableCommand {
         guard report.status == .done else { throw report.status.exit }
     }
 
-    private func build(_ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {
+    private func buildTree(_ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {
         let path = output ?? (name ?? Self.baseName(patches[0])) + ".tsp"
         let request = BuildRequest(
-            source: Self.absolute(source), patches: patches.map(Self.absolute), targets: targets.map(Self.absolute),
-            buildCommand: buildCommand, buildPath: buildPath.map(Self.absolute), output: Self.absolute(path),
-            workFolder: Self.absolute(work ?? Self.defaultWorkFolder), redoFrom: redo, jobs: jobs)
-        let name = name ?? Self.baseName(path)
+            source: Self.absolute(source ?? "."), patches: patches.map(Self.absolute),
+            targets: targets.map(Self.absolute), buildCommand: buildCommand,
+            buildPath: buildPath.map(Self.absolute),
+            output: Self.absolute(path), workFolder: Self.absolute(work ?? Self.defaultWorkFolder), redoFrom: redo,
+            jobs: jobs)
         let pipeline = try BuildPipeline(request) { progress.show($0) }
         let result = try pipeline.run { (state) throws(BuildError) -> BackStages.Result in
-            try BackStages(
-                request: request, build: state.build, diff: state.diff, pairs: state.units, name: name,
-                advisories: advisories, store: state.store, key: state.key, report: { progress.show($0) }
-            ).run()
+            try stages(request, state, name ?? Self.baseName(path), progress).run()
         }
         switch result.outcome {
         case .nothingToDo: return BuildVerdict(nothingToDo: result.manifest)
         case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding))
-        case .patch(let patch): return try write(patch, to: path, result.manifest)
+        case .patch(let patch): return BuildVerdict([try write(patch, to: path, result.manifest)])
         }
     }
 
-    private func write(_ patch: LivePatch, to path: String, _ manifest: Manifest) throws(BuildError) -> BuildVerdict
-    {
+    private func stages(
+        _ request: BuildRequest, _ state: BuildState, _ name: String, _ progress: BuildProgressLine
+    ) -> BackStages {
+        BackStages(
+            request: request, build: state.build, diff: state.diff, pairs: state.units, name: name,
+            advisories: advisories, store: state.store, key: state.key, report: { progress.show($0) })
+    }
+
+    private func write(
+        _ patch: LivePatch, to path: String, _ manifest: Manifest
+    ) throws(BuildError) -> BuildVerdict.Written {
         let bytes: [UInt8]
         do throws(PatchFileError) {
             bytes = try patch.encoded()
@@ -112,7 +157,91 @@ struct Build: ParsableCommand {
         } catch {
             throw BuildError(error, path: path)
         }
-        return BuildVerdict(file: path, id: Digest(of: bytes), size: bytes.count, manifest)
+        return .init(file: path, id: Digest(of: bytes).description, size: bytes.count, manifest: manifest)
+    }
+}
+
+// MARK: - Debian packages
+
+extension Build {
+    private func buildPackage(_ spec: String, _ progress: BuildProgressLine) throws(BuildError) -> BuildVerdict {
+        let parts = spec.split(separator: "=", maxSplits: 1).map(String.init)
+        let folder = Self.absolute(output ?? ".")
+        let made = (try? FileFacts.of(folder)) == nil
+        let asked = DebianRequest(
+            name: parts.first ?? spec, version: parts.count > 1 ? parts[1] : nil, without: withoutPatches,
+            patches: patches, installsDependencies: installDependencies,
+            workFolder: Self.absolute(work ?? Self.defaultWorkFolder), output: folder, jobs: jobs, redoFrom: redo)
+        let package = try DebianBuild.prepare(asked) { progress.show($0) }
+        let request = package.request
+        let name = name ?? Self.baseName(request.patches.first ?? package.source.name)
+        let pipeline = try BuildPipeline(request) { progress.show($0) }
+        let (result, shipped) = try pipeline.run {
+            (state) throws(BuildError) -> (
+                (whole: BackStages.Result, patches: [(LivePatch, Manifest)]), [ShippedOutcome]?
+            ) in
+            (try stages(request, state, name, progress).runEach(), state.units.shipped)
+        }
+        if case .refused(let errors) = result.whole.outcome {
+            return BuildVerdict(findings: errors.map(\.finding), notes: package.notes, shipped: shipped)
+        }
+        guard !result.patches.isEmpty else {
+            return BuildVerdict(nothingToDo: result.whole.manifest, notes: package.notes, shipped: shipped)
+        }
+        if made { try WorkFolder.make(folder) }
+        var written: [BuildVerdict.Written] = []
+        for (patch, manifest) in result.patches {
+            written.append(try write(patch, to: "\(folder)/\(manifest.name).tsp", manifest))
+        }
+        return BuildVerdict(written, notes: package.notes, shipped: shipped)
+    }
+}
+
+// MARK: - Clean root
+
+extension Build {
+    /// The same command once more, in a root that holds only what the package is built with.
+    private func runInCleanRoot(_ spec: String) throws {
+        let progress = BuildProgressLine(isQuiet: quiet || json)
+        let code: Int32
+        do throws(BuildError) {
+            let parts = spec.split(separator: "=", maxSplits: 1).map(String.init)
+            let folder = Self.absolute(output ?? ".")
+            let cache = Self.absolute(work ?? Self.defaultWorkFolder)
+            let asked = DebianRequest(
+                name: parts.first ?? spec, version: parts.count > 1 ? parts[1] : nil, workFolder: cache,
+                output: folder, jobs: jobs)
+            let root = try CleanRoot(cache) { progress.show($0) }
+            let (source, notes) = try root.source(asked)
+            for note in notes { Output.note("note: \(note)") }
+            // The folder must be there to be shown inside; one that stays empty goes again.
+            let isNew = !FileFacts.exists(folder)
+            if isNew { try WorkFolder.make(folder) }
+            let files = patches.map(Self.absolute).filter(FileFacts.exists)
+            var arguments = ["build", "--debian", source.path, "--work", cache, "-o", folder, "--jobs", "\(jobs)"]
+            if !withoutPatches.isEmpty { arguments += ["--without-patch"] + withoutPatches }
+            let given = zip(patches, patches.map(Self.absolute)).map { FileFacts.exists($1) ? $1 : $0 }
+            if !given.isEmpty { arguments += ["--patch"] + given }
+            if !advisories.isEmpty { arguments += ["--advisory"] + advisories }
+            if let name { arguments += ["--name", name] }
+            if let redo { arguments += ["--redo", redo.rawValue] }
+            if json { arguments.append("--json") }
+            if quiet { arguments.append("--quiet") }
+            progress.finish()
+            let result = try root.run(arguments, for: source, visible: [folder] + files)
+            if isNew { try? FileSystem.remove(folder) }
+            if case .exited(let status) = result.status {
+                code = status
+            } else {
+                code = ExitStatus.internal.rawValue
+            }
+        } catch {
+            progress.finish()
+            let verdict = BuildVerdict(findings: [error.finding])
+            if json { Output.json(verdict) } else { verdict.print() }
+            throw verdict.status.exit
+        }
+        guard code == 0 else { throw ExitCode(code) }
     }
 }
 

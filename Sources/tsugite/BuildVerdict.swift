@@ -1,42 +1,58 @@
 import Findings
 import LivePatch
+import PatchBuilder
 
 /// What `tsugite build` came to, as text and as JSON.
 struct BuildVerdict: Encodable {
     /// Name of the JSON form.
-    var schema = "tsugite.build/1"
+    var schema = "tsugite.build/2"
     /// `built`, `nothing-to-do` or `blocked`.
     var outcome: String
-    /// The file that was written.
-    var file: String?
-    /// SHA-256 of the file: the patch's id.
-    var id: String?
-    /// In bytes.
-    var size: Int?
-    /// What is in the patch and why.
+    /// One patch file.
+    struct Written: Encodable {
+        /// Where it is.
+        var file: String
+        /// SHA-256 of the file: the patch's id.
+        var id: String
+        /// In bytes.
+        var size: Int
+        /// What is in the patch and why.
+        var manifest: Manifest
+    }
+
+    /// The files that were written.
+    var patches: [Written] = []
+    /// What the diff comes to if there is nothing to do.
     var manifest: Manifest?
     /// Why there is no patch.
     var findings: [Finding] = []
+    /// What to know about the package that was built.
+    var notes: [String] = []
+    /// Every ELF file that the package ships.
+    var shipped: [ShippedOutcome]?
 
-    /// A patch was written.
-    init(file: String, id: Digest, size: Int, _ manifest: Manifest) {
+    /// Patches were written.
+    init(_ patches: [Written], notes: [String] = [], shipped: [ShippedOutcome]? = nil) {
         outcome = "built"
-        self.file = file
-        self.id = id.description
-        self.size = size
-        self.manifest = manifest
+        self.patches = patches
+        self.notes = notes
+        self.shipped = shipped
     }
 
     /// The diff changes nothing that runs.
-    init(nothingToDo manifest: Manifest) {
+    init(nothingToDo manifest: Manifest, notes: [String] = [], shipped: [ShippedOutcome]? = nil) {
         outcome = "nothing-to-do"
         self.manifest = manifest
+        self.notes = notes
+        self.shipped = shipped
     }
 
     /// No patch.
-    init(findings: [Finding]) {
+    init(findings: [Finding], notes: [String] = [], shipped: [ShippedOutcome]? = nil) {
         outcome = findings.allSatisfy { $0.code == .nothingToDo } ? "nothing-to-do" : "blocked"
         self.findings = findings
+        self.notes = notes
+        self.shipped = shipped
     }
 
     /// For the exit code.
@@ -47,15 +63,29 @@ struct BuildVerdict: Encodable {
 
     /// Prints the text form.
     func print() {
-        if let manifest, outcome == "built" {
-            for target in manifest.targets { Output.result(ManifestText.target(target)) }
-            for note in manifest.notes { Output.result("note: \(note)") }
-            Output.result("wrote \(file ?? ""): \(size ?? 0) bytes, id \(id?.prefix(12) ?? "")")
-            Output.result("next: tsugite inspect \(file ?? ""), then tsugite apply \(file ?? "")")
+        for note in notes { Output.result("note: \(note)") }
+        if let shipped, !shipped.isEmpty { Output.result(Self.summary(shipped)) }
+        if outcome == "built" {
+            for patch in patches {
+                for target in patch.manifest.targets { Output.result(ManifestText.target(target)) }
+                for note in patch.manifest.notes { Output.result("note: \(note)") }
+                Output.result("wrote \(patch.file): \(patch.size) bytes, id \(patch.id.prefix(12))")
+            }
+            let files = patches.map(\.file)
+            Output.result("next: tsugite inspect \(files[0]), then tsugite apply \(files.joined(separator: " "))")
         } else if findings.isEmpty {
             Output.result("nothing to do: the diff changes nothing that the targets run")
         } else {
             for finding in findings { Output.note("tsugite: \(finding.description)") }
         }
+    }
+
+    private static func summary(_ shipped: [ShippedOutcome]) -> String {
+        let same = shipped.count { $0.match == "same-build-id" }
+        let reached = shipped.filter(\.isReached).map(\.place)
+        let unknown = shipped.filter { $0.match == "unknown" }.map(\.place)
+        return "\(shipped.count) shipped ELF files, \(same) rebuilt with the same build-id; reached by the diff: "
+            + (reached.isEmpty ? "none" : reached.joined(separator: ", "))
+            + (unknown.isEmpty ? "" : "; not made by this build: \(unknown.joined(separator: ", "))")
     }
 }

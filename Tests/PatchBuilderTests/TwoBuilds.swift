@@ -101,7 +101,14 @@ struct TwoBuilds {
             orders[source] = order + 1
             let placement = placer.place(comparison.pre, order: order)
             guard !comparison.isSame else { continue }
-            units.append(PatchUnit(name: pairs[index].name, comparison: comparison, placement: placement))
+            let replaced = Set(comparison.functions.filter { $0.pre != nil && $0.post != nil }.map(\.name))
+            let hasTypes = comparison.pre.file.section(named: ".debug_info") != nil
+            let layout =
+                hasTypes
+                ? LayoutVerdict(pre: comparison.pre.file, post: comparison.post.file, replaced: replaced)
+                : .compared([])
+            units.append(
+                PatchUnit(name: pairs[index].name, comparison: comparison, placement: placement, layout: layout))
         }
         return TargetInput(
             name: "victim", proven: proven, units: units,

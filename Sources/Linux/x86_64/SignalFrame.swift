@@ -134,6 +134,23 @@
             return copy
         }
 
+        /// Points the thread at a function with up to three arguments (System V ABI, 3.2.3).
+        ///
+        /// - Parameter stackPointer: where the address to return to stands; 8 bytes off a multiple of 16.
+        public mutating func prepareFunctionCall(
+            _ function: RemoteAddress, _ arguments: [3 of UInt64], stackPointer: RemoteAddress
+        ) {
+            raw.rip = function.rawValue
+            raw.rsp = stackPointer.rawValue
+            raw.rdi = arguments[0]
+            raw.rsi = arguments[1]
+            raw.rdx = arguments[2]
+            raw.rax = 0
+            raw.orig_rax = UInt64(bitPattern: -1)
+            // Direction and trap flag are clear at the entry of every function.
+            raw.eflags &= ~0x500
+        }
+
         /// Points the thread at an instruction `syscall` with rt_sigreturn loaded, whose frame lies at `frame`.
         ///
         /// If nobody interferes, the thread returns to what the frame holds.

@@ -25,7 +25,7 @@ extension DataChange {
     /// silently lack it.
     var isBlocking: Bool {
         switch kind {
-        case .changedReadOnly: !isTakenAlong
+        case .changedReadOnly: !isTakenAlong && runs.isEmpty
         case .resized, .moved, .constructors: true
         default: false
         }

@@ -43,6 +43,32 @@ package struct DataChange: Sendable, Equatable {
     package var post: Int?
     /// For ``Kind/changedReadOnly``: every user is a function that comes with the patch and uses the new copy.
     package var isTakenAlong = false
+    /// For ``Kind/changedReadOnly``: the bytes that differ, if writing them over in place brings the change about.
+    package var runs: [Range<Int>] = []
+}
+
+extension DataChange {
+    /// Where two constants of equal size differ; none if they hold addresses, which depend on the process.
+    static func runs(_ pre: ObjectModel, _ first: Int, _ post: ObjectModel, _ second: Int) -> [Range<Int>] {
+        let (old, new) = (pre.entities[first], post.entities[second])
+        // What the linker merged with equal constants of others isn't this one's to change.
+        let sections = (pre.sections[old.section], post.sections[new.section])
+        guard !sections.0.isStrings, !sections.0.isConstants, !sections.1.isStrings, !sections.1.isConstants,
+            pre.references(old).isEmpty, post.references(new).isEmpty, old.range.count == new.range.count
+        else { return [] }
+        let (before, after) = (Array(pre.bytes(old)), Array(post.bytes(new)))
+        guard before.count == after.count else { return [] }
+        var runs: [Range<Int>] = []
+        for index in before.indices where before[index] != after[index] {
+            // Gaps of a few equal bytes are not worth a write of their own.
+            if let last = runs.last, index - last.upperBound < 8 {
+                runs[runs.count - 1] = last.lowerBound..<index + 1
+            } else {
+                runs.append(index..<index + 1)
+            }
+        }
+        return runs
+    }
 }
 
 extension DataChange {

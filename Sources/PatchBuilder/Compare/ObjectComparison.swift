@@ -110,7 +110,10 @@ package struct ObjectComparison: Sendable {
                 continue
             }
             let kind = equality.classify(partner, entity.index)
-            if let kind { data.append(DataChange(kind, pre, partner, post, entity.index)) }
+            guard let kind else { continue }
+            var change = DataChange(kind, pre, partner, post, entity.index)
+            if kind == .changedReadOnly { change.runs = DataChange.runs(pre, partner, post, entity.index) }
+            data.append(change)
         }
         for entity in pre.entities
         where (entity.kind == .data || entity.kind == .threadLocal) && correlation.postOf[entity.index] == nil {

@@ -32,6 +32,23 @@ struct TargetMatcher {
         return matches
     }
 
+    /// The links that made the files of a package build, for each shipped file; nil where none did.
+    ///
+    /// The build's own version of a file has the build-id of the link that made it, whatever the shipped one has.
+    func match(_ files: [ShippedFile], staged: StagedPackages) -> [TargetMatch?] {
+        let outputs = build.outputs.compactMap { link in Self.identity(link.file).map { (link, $0) } }
+        return files.map { file in
+            guard let identity = Self.identity(file.path) else { return nil }
+            if let own = staged.counterpart(of: file).flatMap(Self.identity), let id = own.buildID,
+                let link = outputs.last(where: { $0.1.buildID == id })?.0
+            {
+                let isSame = identity.buildID == id
+                return TargetMatch(target: file.path, link: link.id, reason: isSame ? .buildID : .name)
+            }
+            return match(file.path, identity, outputs)
+        }
+    }
+
     /// Refuses targets that are no ELF files.
     static func checkReadable(_ targets: [String]) throws(BuildError) {
         for target in targets where identity(target) == nil { throw unreadable(target) }

@@ -18,7 +18,7 @@ struct UnitCommand {
         arguments += ["-c", "-o", output, "-w"]
         if command.family == .clang { arguments.append("-Qunused-arguments") }
         if sectioned {
-            arguments += ["-ffunction-sections", "-fdata-sections"] + pins
+            arguments += ["-ffunction-sections", "-fdata-sections"] + pins + debugInformation
         }
         return arguments
     }
@@ -40,6 +40,14 @@ struct UnitCommand {
 
     /// 1980-01-01, for builds that don't say when they are.
     private static let epoch = 315_532_800
+
+    /// Debug information in the plainest form, which the stage *compare* reads types from; it has no influence
+    /// on code (GCC manual, `-fcompare-debug`).
+    private var debugInformation: [String] {
+        guard command.language == .c || command.language == .cxx else { return [] }
+        let plain = ["-g", "-gdwarf-4", "-gno-split-dwarf", "-gz=none", "-fno-debug-types-section"]
+        return command.family == .gcc ? plain + ["-fno-var-tracking"] : plain
+    }
 
     /// Date, time and random names.
     ///

@@ -31,30 +31,18 @@ extension BackStages {
                 .init(name: BuildPath.name($0.path), version: $0.version, digest: $0.digest)
             },
             targets: patches.filter { !$0.input.units.isEmpty }.map { target($0, edits) },
-            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique + layoutNotes(edits, patches))
+            notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique + layoutNotes(patches))
     }
 
-    /// Functions that differ in offsets only hint at a type whose layout changed.
-    private func layoutNotes(_ edits: DiffFunctions, _ patches: [TargetPatch]) -> [String] {
-        var names: [String] = []
-        var places: [String] = []
-        for patch in patches {
-            for unit in patch.input.units {
-                guard let pair = pairs.pairs.first(where: { $0.unit == unit.name }) else { continue }
-                let visible = edits.visible(in: pair).declarations
-                let explainer = Explainer(unit: unit, pair: pair, diff: edits)
-                guard !visible.isEmpty else { continue }
-                let moved = unit.comparison.functions.filter(explainer.isSameButForNumbers)
-                if !moved.isEmpty { places += visible }
-                names += moved.map(\.name)
+    /// Types that changed where no older object can be.
+    private func layoutNotes(_ patches: [TargetPatch]) -> [String] {
+        patches.flatMap(\.input.units).flatMap { unit -> [String] in
+            guard case .compared(let changes) = unit.layout else { return [] }
+            return changes.filter(\.harmless).map { change in
+                "\(change.type) has another layout (\(change.details.joined(separator: "; "))); only functions of this "
+                    + "patch have objects of it, on their stacks: \(change.users.joined(separator: ", "))"
             }
-        }
-        guard !names.isEmpty else { return [] }
-        return [
-            "\(names.unique.joined(separator: ", ")): only offsets or constants differ. If the edit at "
-                + "\(places.unique.joined(separator: ", ")) moves a type's fields, objects made before the patch "
-                + "keep their old layout: don't apply."
-        ]
+        }.unique
     }
 
     private func target(_ patch: TargetPatch, _ edits: DiffFunctions) -> Manifest.Target {

@@ -56,13 +56,52 @@ package struct BackStages: Sendable {
     /// Runs the stages; writes nothing but reports.
     package func run() throws(BuildError) -> Result {
         do throws(ELFError) {
-            return try stages()
+            let resolved = try stages()
+            guard let patches = resolved.patches else { return resolved.result }
+            report(BuildProgress(.package, "writing the patch", fraction: 0))
+            let outcome = try PatchAssembly.join(
+                identity(name), patches, manifest: Self.json(resolved.result.manifest))
+            return Result(outcome: outcome, manifest: resolved.result.manifest)
         } catch let error {
             throw BuildError(error.finding)
         }
     }
 
-    private func stages() throws(ELFError) -> Result {
+    /// Runs the stages for a package: one patch for each target that changes, all of them or none.
+    package func runEach() throws(BuildError) -> (whole: Result, patches: [(LivePatch, Manifest)]) {
+        do throws(ELFError) {
+            let resolved = try stages()
+            guard let patches = resolved.patches else { return (resolved.result, []) }
+            let refusals = patches.flatMap(\.refusals)
+            guard refusals.isEmpty else {
+                return (Result(outcome: .refused(refusals.unique), manifest: resolved.result.manifest), [])
+            }
+            report(BuildProgress(.package, "writing the patches", fraction: 0))
+            var made: [(LivePatch, Manifest)] = []
+            for patch in patches where !patch.isEmpty {
+                var manifest = manifest([patch])
+                manifest.name = "\(name).\(patch.input.name)"
+                let outcome = try PatchAssembly.join(
+                    identity(manifest.name), [patch], manifest: Self.json(manifest))
+                switch outcome {
+                case .patch(let patch): made.append((patch, manifest))
+                case .nothingToDo: continue
+                case .refused(let errors):
+                    return (Result(outcome: .refused(errors), manifest: resolved.result.manifest), [])
+                }
+            }
+            return (Result(outcome: .nothingToDo, manifest: resolved.result.manifest), made)
+        } catch let error {
+            throw BuildError(error.finding)
+        }
+    }
+
+    private func identity(_ name: String) -> PatchIdentity {
+        PatchIdentity(name: name, changes: changes, diff: diffBytes)
+    }
+
+    /// What the stages in front of *package* come to; no patches if a target couldn't be proven.
+    private func stages() throws(ELFError) -> (result: Result, patches: [TargetPatch]?) {
         report(BuildProgress(.prove, "comparing with the shipped files", fraction: 0))
         var proven: [(match: TargetMatch, target: ProvenTarget)] = []
         var failures: [BuildError] = []
@@ -74,7 +113,7 @@ package struct BackStages: Sendable {
             }
         }
         save(ProveReport(targets: proven.map(reportOf)), .prove)
-        guard failures.isEmpty else { return refused(failures, proven) }
+        guard failures.isEmpty else { return (refused(failures, proven), nil) }
 
         report(BuildProgress(.compare, "comparing \(pairs.pairs.count) translation units", fraction: 0))
         let comparisons = try compare()
@@ -88,11 +127,7 @@ package struct BackStages: Sendable {
         report(BuildProgress(.explain, "finding out why", fraction: 0))
         let manifest = manifest(patches)
         save(manifest, .explain)
-
-        report(BuildProgress(.package, "writing the patch", fraction: 0))
-        let identity = PatchIdentity(name: name, changes: changes, diff: diffBytes)
-        let outcome = try PatchAssembly.join(identity, patches, manifest: Self.json(manifest))
-        return Result(outcome: outcome, manifest: manifest)
+        return (Result(outcome: .nothingToDo, manifest: manifest), patches)
     }
 
     private func refused(_ failures: [BuildError], _ proven: [(match: TargetMatch, target: ProvenTarget)]) -> Result
@@ -189,7 +224,9 @@ extension BackStages {
         for (pair, comparison) in zip(pairs.pairs, comparisons)
         where pair.links.contains(match.link) && !comparison.isSame {
             let placement = placer.place(comparison.pre, order: order[pair.compile] ?? 0)
-            units.append(PatchUnit(name: pair.unit, comparison: comparison, placement: placement))
+            let replaced = Set(comparison.functions.filter { $0.pre != nil && $0.post != nil }.map(\.name))
+            let layout = LayoutVerdict(pre: comparison.pre.file, post: comparison.post.file, replaced: replaced)
+            units.append(PatchUnit(name: pair.unit, comparison: comparison, placement: placement, layout: layout))
         }
         var built: [String: String] = [:]
         for output in build.outputs where output.kind == .sharedLibrary {

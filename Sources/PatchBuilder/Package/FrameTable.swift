@@ -1,4 +1,5 @@
 import ELF
+import Findings
 import LivePatch
 
 // Call frame information for the new functions, cut out of the post object's `.eh_frame` (LSB, "Exception
@@ -97,7 +98,15 @@ extension TargetAssembler {
                 let start = section.contents.count
                 section.contents += record.bytes
                 for relocation in record.relocations {
-                    guard let moved = frameReference(unit, relocation, start) else { continue }
+                    guard let moved = frameReference(unit, relocation, start) else {
+                        // An unwind table that leads nowhere would end the program at the first exception.
+                        refuse(
+                            BuildError(
+                                .objectUnsupported, "an unwind table of \(units[unit].name) leads to nothing known",
+                                evidence: ["unit": units[unit].name, "offset": "\(start + Int(relocation.offset))"])
+                        )
+                        continue
+                    }
                     section.relocations.append(moved)
                 }
             }

@@ -82,7 +82,7 @@ package struct PatchAssembly {
                 externals: image.externals.map {
                     ExternalSymbol(symbol: $0.symbol + base.symbols, source: $0.source)
                 },
-                threadStorage: image.threadStorage))
+                threadStorage: image.threadStorage, dataWrites: image.dataWrites))
         return nil
     }
 

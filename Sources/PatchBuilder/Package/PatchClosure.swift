@@ -56,7 +56,10 @@ struct PatchClosure {
                 case .entity(let entity) = start.target, model.entities[entity].section == piece.section,
                 piece.range.contains(model.entities[entity].range.lowerBound)
             else { continue }
-            for relocation in record.relocations where relocation.offset != 8 {
+            // The common record names the function that handles exceptions.
+            let common = record.common.flatMap { start in table.records.first { $0.start == start } }
+            let needed = record.relocations.filter { $0.offset != 8 } + (common?.relocations ?? [])
+            for relocation in needed {
                 guard let reference = model.place(of: relocation) else { continue }
                 if case .success(.included(let unit, let entity)) = destination(of: reference, unit: piece.unit) {
                     include(unit: unit, entity: entity)
@@ -192,6 +195,9 @@ struct PatchClosure {
 
     private func destination(data entity: Entity, unit: Int) -> Result<Destination, BuildError> {
         let included = Destination.included(unit: unit, entity: entity.index)
+        // A constant pointer to the function that handles exceptions (`DW.ref.__gxx_personality_v0`), one for each
+        // module only to save space; only unwind tables use it, so nothing tells it from its copies.
+        if entity.name.hasPrefix("DW.ref.") { return .success(included) }
         guard let change = units[unit].comparison.data.first(where: { $0.post == entity.index }) else {
             return .success(own(entity, unit) ?? included)
         }
@@ -199,6 +205,8 @@ struct PatchClosure {
         case .newReadOnly, .newWritable: return .success(included)
         case .changedInitialValue: return .success(own(entity, unit) ?? included)
         case .changedReadOnly where change.isTakenAlong: return .success(included)
+        // Written over in place: everybody uses the old one, with its new content.
+        case .changedReadOnly where !change.runs.isEmpty: return .success(own(entity, unit) ?? included)
         default:
             return own(entity, unit) == nil && change.kind != .ambiguous
                 ? .success(included) : .failure(change.refusal(in: units[unit].name))

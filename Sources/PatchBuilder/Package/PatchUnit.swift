@@ -1,3 +1,5 @@
+import Findings
+
 /// One translation unit in one target: what changed in it, and where it is.
 package struct PatchUnit: Sendable {
     /// ``CompiledPair/unit``.
@@ -6,9 +8,14 @@ package struct PatchUnit: Sendable {
     package var comparison: ObjectComparison
     /// Where the pre object's entities are in the rebuilt target.
     package var placement: UnitPlacement
+    /// Whether types changed.
+    package var layout: LayoutVerdict
 
     /// Makes a unit.
-    package init(name: String, comparison: ObjectComparison, placement: UnitPlacement) {
+    package init(
+        name: String, comparison: ObjectComparison, placement: UnitPlacement, layout: LayoutVerdict = .compared([])
+    ) {
+        self.layout = layout
         self.name = name
         self.comparison = comparison
         self.placement = placement
@@ -46,5 +53,45 @@ enum Destination: Hashable {
     struct OwnKind: Hashable {
         var isGlobal: Bool
         var type: UInt8
+    }
+}
+
+extension [PatchUnit] {
+    /// Why objects that exist already stand in the way: one refusal for each type, whatever the number of units.
+    var layoutRefusals: [BuildError] {
+        var order: [String] = []
+        var found: [String: (change: LayoutChange, units: [String])] = [:]
+        var refusals: [BuildError] = []
+        for unit in self {
+            switch unit.layout {
+            case .unknown(let reason):
+                refusals.append(
+                    BuildError(
+                        .layoutUnknown, "the types of \(unit.name) can't be compared",
+                        evidence: ["unit": unit.name, "reason": reason]))
+            case .compared(let changes):
+                for change in changes where !change.harmless {
+                    let key = change.type + change.details.joined()
+                    if found[key] == nil { order.append(key) }
+                    found[key, default: (change, [])].units.append(unit.name)
+                    let known = Set(found[key]?.change.users ?? [])
+                    found[key]?.change.users += change.users.filter { !known.contains($0) }
+                }
+            }
+        }
+        return refusals + order.compactMap { found[$0] }.map { Self.refusal($0.change, $0.units) }
+    }
+
+    private static func refusal(_ change: LayoutChange, _ units: [String]) -> BuildError {
+        func list(_ names: [String]) -> String {
+            names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+        }
+        return BuildError(
+            .layoutChanged, "the fix changes the layout of \(change.type)",
+            evidence: [
+                "type": change.type, "changes": change.details.joined(separator: "; "),
+                "used by": list(change.users),
+                "units": list(units),
+            ])
     }
 }

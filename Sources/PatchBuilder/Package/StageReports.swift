@@ -97,7 +97,9 @@ extension DataChange {
         case .changedReadOnly:
             isTakenAlong
                 ? "comes with the patch; every function that uses it is replaced, pointers to the old one stay"
-                : "running processes keep the old content"
+                : runs.isEmpty
+                    ? "running processes keep the old content"
+                    : "written over in place, if apply is given --allow-data; undo puts the old content back"
         case .changedInitialValue: "running processes keep the value that they have"
         case .resized: "can't grow or shrink in place"
         case .moved: "stays where it is in running processes"

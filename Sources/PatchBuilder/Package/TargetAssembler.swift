@@ -1,4 +1,5 @@
 import ELF
+import Findings
 import LivePatch
 
 // From the closure to sections and symbols: what the linker in the process will load for one target.
@@ -13,6 +14,7 @@ struct TargetImage {
     var functions: [ReplacedFunction] = []
     var externals: [ExternalSymbol] = []
     var threadStorage: ThreadStorage?
+    var dataWrites: [DataWrite] = []
     /// For people: what each undefined symbol is used for.
     var refusals: [BuildError] = []
 }
@@ -124,6 +126,10 @@ struct TargetAssembler {
         return index
     }
 
+    mutating func refuse(_ error: BuildError) {
+        if !image.refusals.contains(error) { image.refusals.append(error) }
+    }
+
     // MARK: References
 
     private mutating func relocate(_ piece: Piece) {
@@ -132,16 +138,60 @@ struct TargetAssembler {
         let from = section.references.firstIndex(from: piece.range.lowerBound)
         let to = section.references.firstIndex(from: piece.range.upperBound)
         for reference in section.references[from..<to] {
+            // What can't be resolved has been refused by the closure already.
             guard case .success(let destination) = closure.destination(of: reference, unit: piece.unit) else {
                 continue
             }
             let use = SymbolUse(reference, in: section)
-            guard let (symbol, base) = symbol(for: destination, use) else { continue }
-            image.object.sections[place.section].relocations.append(
-                Relocation(
-                    offset: UInt64(reference.offset - piece.range.lowerBound + place.offset), type: reference.type,
-                    symbol: symbol, addend: reference.addend.addingReportingOverflow(base).partialValue))
+            guard let (symbol, base) = symbol(for: destination, use) else {
+                if case .included = destination {
+                    refuse(
+                        BuildError(
+                            .objectUnsupported, "a reference in \(units[piece.unit].name) leads to nothing known",
+                            evidence: ["section": section.name, "offset": hex(UInt64(reference.offset))]))
+                }
+                continue
+            }
+            var relocation = Relocation(
+                offset: UInt64(reference.offset - piece.range.lowerBound + place.offset), type: reference.type,
+                symbol: symbol, addend: reference.addend.addingReportingOverflow(base).partialValue)
+            if isFar(symbol), use == .address { reachFar(&relocation, in: place.section, section.isCode) }
+            image.object.sections[place.section].relocations.append(relocation)
         }
+    }
+
+    /// Whether a symbol may lie anywhere in the process: another component's, which the target didn't import.
+    private func isFar(_ symbol: Int) -> Bool {
+        guard let external = image.externals.first(where: { $0.symbol == symbol }) else { return false }
+        switch external.source {
+        case .lookup, .slot: return true
+        case .target, .threadLocal: return false
+        }
+    }
+
+    /// Has code take a far symbol's address from a slot, where the compiler has counted on the linker to bring the
+    /// symbol near (a COPY relocation, which only a linker can make).
+    ///
+    /// `lea symbol(%rip), %reg` and `mov slot(%rip), %reg` are the same but for one byte.
+    private mutating func reachFar(_ relocation: inout Relocation, in section: Int, _ isCode: Bool) {
+        guard isCode, relocation.type == X86_64Relocation.pc32.rawValue else { return }
+        let at = Int(clamping: relocation.offset)
+        let code = image.object.sections[section].contents
+        guard at >= 3, at <= code.count, relocation.addend == -4, code[at - 3] & 0xf8 == 0x48, code[at - 2] == 0x8d,
+            code[at - 1] & 0xc7 == 0x05
+        else {
+            let name = image.object.symbols[relocation.symbol].name
+            refuse(
+                BuildError(
+                    .symbolUnresolved, "the new code uses \(name) of another component directly",
+                    evidence: ["symbol": name, "section": image.object.sections[section].name],
+                    remedy: "Take its address in the fix, or compile the unit with -mno-direct-extern-access."))
+            return
+        }
+        image.object.sections[section].contents[at - 2] = 0x8b
+        relocation = Relocation(
+            offset: relocation.offset, type: X86_64Relocation.gotpcrel.rawValue, symbol: relocation.symbol,
+            addend: relocation.addend)
     }
 
     /// The image's symbol for a destination, and what to add to the addend.

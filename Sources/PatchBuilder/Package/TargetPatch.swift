@@ -44,7 +44,7 @@ package struct TargetPatch {
     }
 
     /// Whether the diff changes nothing that this target runs.
-    package var isEmpty: Bool { closure.replaced.isEmpty && refusals.isEmpty }
+    package var isEmpty: Bool { closure.replaced.isEmpty && image.dataWrites.isEmpty && refusals.isEmpty }
 }
 
 extension TargetPatch {
@@ -55,6 +55,7 @@ extension TargetPatch {
         var refusals = input.units.flatMap { unit in
             unit.comparison.data.filter(\.isBlocking).filter { $0.isIn(unit) }.map { $0.refusal(in: unit.name) }
         }
+        refusals += input.units.layoutRefusals
         refusals += UnitProof.prove(&input.units, placer, input.proven)
         closure = PatchClosure(input.units)
         try closure.run()
@@ -65,6 +66,7 @@ extension TargetPatch {
         try assembler.addFrames()
         refusals += assembler.replaceFunctions(input.proven, placer.map)
         refusals += assembler.findThreadStorage(input.proven)
+        refusals += assembler.writeData(input.proven)
         image = assembler.image
         refusals += image.refusals
         self.input = input
@@ -112,6 +114,48 @@ extension TargetAssembler {
         }
         image.functions.sort { $0.address < $1.address }
         return refusals + inboundBranches(target, map)
+    }
+
+    /// Read-only data that others use as well: what is written over it in place.
+    mutating func writeData(_ target: ProvenTarget) -> [BuildError] {
+        var refusals: [BuildError] = []
+        var taken: Set<UInt64> = []
+        for unit in units {
+            for change in unit.comparison.data where !change.isTakenAlong && !change.runs.isEmpty {
+                guard let pre = change.pre, let post = change.post, let address = unit.placement.addresses[pre]
+                else {
+                    continue
+                }
+                let (old, new) = (
+                    Array(unit.pre.bytes(unit.pre.entities[pre])), Array(unit.post.bytes(unit.post.entities[post]))
+                )
+                if resolver.imports.isInterposable, change.isGlobal, resolver.imports.dynamic[change.name] != nil {
+                    // The program may have a copy of its own (COPY relocation), or another component's.
+                    refusals.append(change.refusal(in: unit.name))
+                    continue
+                }
+                guard let place = target.translate(address),
+                    let found = try? target.shipped.contents(atAddress: place, count: UInt64(old.count)).bytes,
+                    found == old
+                else {
+                    refusals.append(
+                        BuildError(
+                            .proofReference, "the constant \(change.name) wasn't found in the shipped target",
+                            evidence: ["variable": change.name, "unit": unit.name]))
+                    continue
+                }
+                // Constants that the linker merged, or that several units hold, are one.
+                guard taken.insert(place).inserted else { continue }
+                for run in change.runs {
+                    image.dataWrites.append(
+                        DataWrite(
+                            name: change.name, address: place &+ UInt64(run.lowerBound), original: Array(old[run]),
+                            replacement: Array(new[run])))
+                }
+            }
+        }
+        image.dataWrites.sort { $0.address < $1.address }
+        return refusals
     }
 
     /// Where the old function's rarely executed part is.

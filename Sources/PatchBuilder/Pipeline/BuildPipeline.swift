@@ -31,7 +31,7 @@ package struct BuildState: Sendable {
 
 /// Builds a live patch.
 package struct BuildPipeline: Sendable {
-    private let request: BuildRequest
+    let request: BuildRequest
     private let work: WorkFolder
     private let report: ProgressReport
 
@@ -51,6 +51,7 @@ package struct BuildPipeline: Sendable {
         _ body: (BuildState) throws(BuildError) -> Result
     ) throws(BuildError) -> Result {
         // A build takes minutes; what can be refused without one is refused first.
+        try request.checkOutput()
         try Stabilisation.checkReadable(request.patches)
         try TargetMatcher.checkReadable(request.targets)
         let reproducer = Reproducer(request, work, report: report)
@@ -69,9 +70,8 @@ package struct BuildPipeline: Sendable {
         if request.redoFrom == .reproduce { try place.store.forget(from: .reproduce) }
         try TextExchange(tree: place.copy, folder: place.folder).recover()
         let build = try reproducer.build(place)
-        let targets = try TargetMatcher(build: build).match(request.targets)
-        try checkLinks(targets, build)
-        let key = try key(place, build)
+        let found = try findTargets(build, place)
+        let key = try key(place, build, found.targets.map(\.target))
         let folder = work.patch(key)
         let store = StageStore(folder: folder)
         if let stage = request.redoFrom { try store.forget(from: stage) }
@@ -79,11 +79,11 @@ package struct BuildPipeline: Sendable {
             try Stabilisation(tree: build.tree, source: request.source, folder: folder).run(request.patches)
         }
         let units = try stage(.compileTwice, key, store, "finding what the diff reaches") { () throws(BuildError) in
-            try compile(diff, targets, build, place.folder, folder)
+            try compile(diff, found, build, place.folder, folder)
         }
         return BuildState(
             request: request, buildFolder: place.folder, patchFolder: folder, key: key, build: build,
-            targets: targets, diff: diff, units: units)
+            targets: units.targets, diff: diff, units: units)
     }
 
     /// The result of a stage: kept from before, or made by `body` and kept.
@@ -103,15 +103,22 @@ package struct BuildPipeline: Sendable {
     }
 
     private func compile(
-        _ diff: StabilisedDiff, _ targets: [TargetMatch], _ build: ReproducedBuild, _ buildFolder: String,
+        _ diff: StabilisedDiff, _ found: FoundTargets, _ build: ReproducedBuild, _ buildFolder: String,
         _ folder: String
     ) throws(BuildError) -> CompiledPairs {
         let reach = try DiffReach(build: build, folder: buildFolder, jobs: request.jobs, report: report)
-            .find(diff, targets)
+            .find(diff, found.targets)
+        let reached = found.reached(by: reach)
+        // Where compiles are missing, a source that none of the seen ones reads may be in there.
+        let isSure = reach.unreached.allSatisfy { ![.source, .header, .other].contains($0.role) }
+        let doubtful = isSure ? [] : found.targets.filter { !build.bypassed(in: build.links[$0.link]).isEmpty }
+        try checkLinks(reached + doubtful.filter { !reached.contains($0) }, build)
         let notes = try ReachVerdict(build: build, source: request.source).check(reach)
         let compiler = PairCompiler(
             build: build, buildFolder: buildFolder, folder: folder, jobs: request.jobs, report: report)
-        return CompiledPairs(pairs: try compiler.compile(reach.units, diff), targets: targets, notes: notes)
+        return CompiledPairs(
+            pairs: try compiler.compile(reach.units, diff), targets: reached, notes: notes,
+            shipped: found.outcomes(reached))
     }
 
     /// Refuses targets whose code can't be known from captured compiles.
@@ -138,9 +145,11 @@ package struct BuildPipeline: Sendable {
     }
 
     /// Identifies diffs, targets and build.
-    private func key(_ place: Reproducer.Place, _ build: ReproducedBuild) throws(BuildError) -> String {
+    private func key(
+        _ place: Reproducer.Place, _ build: ReproducedBuild, _ targets: [String]
+    ) throws(BuildError) -> String {
         var parts = [place.key] + build.tools.map(\.digest)
-        for path in request.patches + request.targets {
+        for path in request.patches + targets {
             guard let bytes = try? FileSystem.read(path) else {
                 throw BuildError(
                     .diffMalformed, "\(path) can't be read", evidence: ["path": path],
@@ -148,7 +157,7 @@ package struct BuildPipeline: Sendable {
             }
             parts.append(ContentDigest.hex(bytes))
         }
-        parts += request.targets
+        parts += targets
         return String(ContentDigest.hex(parts.joined(separator: "\u{0}").utf8).prefix(32))
     }
 }

@@ -25,6 +25,8 @@ package struct BuildRequest: Sendable, Codable, Equatable {
     package var redoFrom: BuildStage?
     /// How many compiles run side by side.
     package var jobs: Int
+    /// For a build that makes packages: where, and which shipped files are meant; ``targets`` is empty then.
+    package var package: PackageBuild?
 
     /// Makes a request; relative paths count from the working folder.
     package init(
@@ -60,5 +62,19 @@ package struct BuildRequest: Sendable, Codable, Equatable {
         request.output = absolute(output)
         request.workFolder = absolute(workFolder)
         return request
+    }
+}
+
+/// A build that makes packages, whose files are the targets.
+package struct PackageBuild: Sendable, Codable, Equatable {
+    /// Folder in which the build leaves its packages: the one that the tree lies in.
+    package var products: String
+    /// The shipped files; nil: those that the build makes are taken for shipped.
+    package var shipped: [ShippedFile]?
+
+    /// Makes a description.
+    package init(products: String, shipped: [ShippedFile]?) {
+        self.products = products
+        self.shipped = shipped
     }
 }

@@ -67,11 +67,37 @@ package struct CompiledPairs: Sendable, Codable, Equatable {
     package var targets: [TargetMatch]
     /// What the reader of the report should know: edited files that no unit of a target includes.
     package var notes: [String]
+    /// Of a package build: every shipped file, and what became of it.
+    package var shipped: [ShippedOutcome]?
 
     /// Makes a result.
-    package init(pairs: [CompiledPair], targets: [TargetMatch], notes: [String]) {
+    package init(
+        pairs: [CompiledPair], targets: [TargetMatch], notes: [String], shipped: [ShippedOutcome]? = nil
+    ) {
+        self.shipped = shipped
         self.pairs = pairs
         self.targets = targets
         self.notes = notes
+    }
+}
+
+/// One file that a package ships, and whether the diff has to do with it.
+package struct ShippedOutcome: Sendable, Codable, Equatable {
+    /// Its place on a system that has the package installed.
+    package var place: String
+    /// Its binary package.
+    package var package: String
+    /// Whether code that the diff reaches is in it.
+    package var isReached: Bool
+    /// `same-build-id`, `rebuilt` (the counterpart was built; a changed file is compared further), or
+    /// `unknown` (the build makes no such file, or not of 64-bit x86).
+    package var match: String
+
+    /// Makes an outcome.
+    package init(place: String, package: String, isReached: Bool, match: String) {
+        self.place = place
+        self.package = package
+        self.isReached = isReached
+        self.match = match
     }
 }

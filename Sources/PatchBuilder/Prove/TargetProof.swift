@@ -73,7 +73,8 @@ extension ProvenTarget {
 /// Whether two linked files load the same bytes.
 ///
 /// Left out: the build-id itself (it is a digest over parts that aren't loaded too), and the fields of the
-/// file header that say where the section table is (stripping moves it).
+/// file header that say where the section table is (stripping moves it), and the folders in which the loader looks
+/// for needed libraries.
 struct ImageComparison {
     private let one: ELFFile
     private let other: ELFFile
@@ -96,7 +97,27 @@ struct ImageComparison {
                     Range(from: segment.address &+ UInt64(place.lowerBound), count: UInt64(place.count)))
             }
         }
-        self.ignored = ignored
+        self.ignored = ignored + Self.runPaths(one, other)
+    }
+
+    /// Where the folders for needed libraries stand, if the two files differ in nothing else of the dynamic section.
+    ///
+    /// CMake and chrpath(1) take the build folder out of a linked file when they install it.
+    private static func runPaths(_ one: ELFFile, _ other: ELFFile) -> [Range<UInt64>] {
+        let paths: Set<DynamicTag> = [.runpath, .rpath]
+        guard let first = try? one.dynamicSection(), let second = try? other.dynamicSection(),
+            first.runpath != second.runpath,
+            first.entries.filter({ !paths.contains($0.tag) }) == second.entries.filter({ !paths.contains($0.tag) }),
+            let segment = one.segments.first(where: { $0.type == .dynamic })
+        else { return [] }
+        var ranges = [Range(from: segment.address, count: segment.memorySize)]
+        for section in [first, second] {
+            guard let path = section.runpath, let table = section[.strtab],
+                let offset = section.entries.first(where: { paths.contains($0.tag) })?.value
+            else { continue }
+            ranges.append(Range(from: table &+ offset, count: UInt64(path.utf8.count)))
+        }
+        return ranges
     }
 
     /// Where the descriptor of the build-id note stands: behind its 16 bytes of header and name.

@@ -28,9 +28,13 @@ struct Reproducer {
         var tree: SourceTree
         /// The copy of the tree.
         var copy: String { folder + "/tree" }
+        /// The packages that the build made, unpacked.
+        var packages: StagedPackages { StagedPackages(folder + "/packages") }
         /// The build's output.
         var log: String { folder + "/build.log" }
         var store: StageStore { StageStore(folder: folder) }
+        /// Remembers when the build was last of use, for `tsugite cache`.
+        func markUsed() { try? WorkFolder.write(Array((tree.root + "\n").utf8), to: folder + "/used") }
     }
 
     /// Where the build for this request is kept, whether it is there or not.
@@ -60,8 +64,10 @@ struct Reproducer {
     /// The caller holds the folder's lock.
     func build(_ place: Place) throws(BuildError) -> ReproducedBuild {
         if let cached = place.store.load(.reproduce, key: place.key, as: ReproducedBuild.self),
-            cached.isConsistent, FileFacts.exists(place.copy), cached.tools.allSatisfy(Tools.isUnchanged)
+            cached.isConsistent, FileFacts.exists(place.copy), cached.tools.allSatisfy(Tools.isUnchanged),
+            request.package == nil || FileFacts.exists(place.packages.folder)
         {
+            place.markUsed()
             report(BuildProgress(.reproduce, "using the build of this tree made before", fraction: 1))
             return cached
         }
@@ -75,6 +81,7 @@ struct Reproducer {
         do throws(BuildError) {
             return try buildCopy(place)
         } catch {
+            try? cleanProducts()
             // What is left of the tree is of no use to anybody; the log is.
             try? WorkFolder.remove(place.copy)
             try? WorkFolder.remove(place.folder + "/links")
@@ -91,8 +98,12 @@ struct Reproducer {
                 remedy: "Make that folder (mkdir -p), and run as root or where user namespaces are allowed.")
         }
         try WorkFolder.make(place.folder + "/links")
+        try cleanProducts()
         let log = try run(place, sandbox, removed: removed)
         report(BuildProgress(.reproduce, "sorting out what was built"))
+        if let package = request.package {
+            try place.packages.take(from: package.products, keeping: BuildPath.name(request.source))
+        }
         let graph = Survivors(place: place, tree: sandbox.tree).graph(of: log)
         if graph.links.isEmpty { throw nothingLinked(place, log, removed) }
         try Survivors.removeUnused(graph.links, in: place.folder + "/links")
@@ -101,7 +112,14 @@ struct Reproducer {
             tools: Tools.identities(of: log), compiles: graph.compiles.map(Tools.withCallName), links: graph.links,
             removedBeforeBuild: removed, log: place.log)
         try place.store.save(result, .reproduce, key: place.key)
+        place.markUsed()
         return result
+    }
+
+    /// Removes packages that an interrupted build has left.
+    private func cleanProducts() throws(BuildError) {
+        guard let package = request.package else { return }
+        try StagedPackages.clean(package.products, keeping: BuildPath.name(request.source))
     }
 
     private func nothingLinked(_ place: Place, _ log: CaptureLog, _ removed: [String]) -> BuildError {

@@ -37,7 +37,7 @@ package struct WorkFolder: Sendable {
     func patch(_ key: String) -> String { "\(path)/patches/\(key)" }
 
     /// Makes a folder with all above it.
-    static func make(_ path: String) throws(BuildError) {
+    package static func make(_ path: String) throws(BuildError) {
         do throws(SystemError) {
             try FileSystem.makeDirectory(path)
         } catch {

@@ -174,14 +174,7 @@ struct BorrowedThread: ~Copyable {
         try reach { $0 == .systemCallStop }
         registers.replaceSystemCall(call.number, call.arguments, gadget: gadget.call, frame: frame)
         try thread.setRegisters(registers)
-        try thread.interrupt()
-        try thread.resume()
-        try reach { status in
-            switch status {
-            case .interruptStop, .groupStop: true
-            default: false
-            }
-        }
+        try stopAgain()
         return try thread.registers().systemCallAnswer
     }
 
@@ -199,6 +192,96 @@ struct BorrowedThread: ~Copyable {
         }
         throw SystemError(call: "ptrace", errno: .timedOut, object: "thread \(thread.id)")
     }
+
+    // MARK: Functions
+
+    /// Has the thread run a function of the process, and answers whether it returned.
+    ///
+    /// Its return address is a `ret` whose own return address leads to rt_sigreturn and so into the thread's life:
+    /// by itself, the thread goes on as if nothing had been. No signal is delivered meanwhile. A function that
+    /// crashes, or isn't done in time, is given up; what it has done until then stays done.
+    ///
+    /// - Parameters:
+    ///   - arguments: up to three.
+    ///   - limit: how long it may take.
+    mutating func callFunction(
+        _ function: RemoteAddress, _ arguments: [3 of UInt64], within limit: Duration,
+        _ memory: borrowing RemoteMemory
+    ) throws(SystemError) -> Bool {
+        guard let entry = frame.subtracting(8), let behindCall = gadget.call.adding(2) else { return false }
+        if !isPrepared { try writeRoom(from: frame, memory) }
+        let word = behindCall.rawValue
+        try memory.write((0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }, at: entry)
+        var registers = original
+        registers.prepareFunctionCall(function, arguments, stackPointer: entry)
+        try thread.setRegisters(registers)
+        if !isPrepared { try thread.setSignalMask(~0) }
+        isPrepared = true
+        guard try runsToReturn(MonotonicTime.now.advanced(by: limit)) else { return false }
+        registers.replaceSystemCall(
+            .close, [~0, 0, 0, 0, 0, 0], gadget: gadget.call, frame: frame)
+        try thread.setRegisters(registers)
+        try stopAgain()
+        return true
+    }
+
+    /// Lets the thread run until it enters rt_sigreturn; false if it crashes or takes too long, and then it stands
+    /// still.
+    private func runsToReturn(_ deadline: MonotonicTime) throws(SystemError) -> Bool {
+        try thread.resumeToSystemCall()
+        while let status = try Self.next(thread, deadline) {
+            switch status {
+            case .systemCallStop:
+                if try thread.registers().systemCall == Int64(SystemCallNumber.sigreturn.rawValue) { return true }
+            case .signalStop: return false
+            case .exited, .killed:
+                throw SystemError(call: "ptrace", errno: .noSuchProcess, object: "thread \(thread.id)")
+            default: break
+            }
+            try thread.resumeToSystemCall()
+        }
+        try thread.interrupt()
+        try reach { status in
+            switch status {
+            case .interruptStop, .groupStop, .signalStop: true
+            default: false
+            }
+        }
+        return false
+    }
+
+    private func stopAgain() throws(SystemError) {
+        try thread.interrupt()
+        try thread.resume()
+        try reach { status in
+            switch status {
+            case .interruptStop, .groupStop: true
+            default: false
+            }
+        }
+    }
+
+    /// Whether some word of its stack, or its next instruction, lies in one of the ranges; true if that can't be
+    /// said.
+    func mayBeIn(
+        _ ranges: [RemoteRange], _ space: AddressSpace, _ memory: borrowing RemoteMemory
+    ) -> Bool {
+        if ranges.contains(where: { $0.contains(original.instructionPointer) }) { return true }
+        guard let stack = space.ownStack(sp: original.stackPointer, threadPointer: original.threadPointer),
+            stack.count <= 8 << 20, let bytes = try? memory.bytes(stack)
+        else { return true }
+        var at = 0
+        while at + 8 <= bytes.count {
+            var word: UInt64 = 0
+            for byte in (0..<8).reversed() { word = word << 8 | UInt64(bytes[at + byte]) }
+            if ranges.contains(where: { $0.contains(RemoteAddress(word)) }) { return true }
+            at += 8
+        }
+        return false
+    }
+
+    /// The system call that it was stopped in; negative if it was running.
+    var systemCall: Int64 { original.systemCall }
 
     /// Gives the thread back as it was.
     consuming func giveBack() throws(SystemError) {

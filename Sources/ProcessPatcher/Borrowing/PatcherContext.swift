@@ -22,7 +22,11 @@ final class PatcherContext {
     }
 
     /// Borrows a thread of a process: one that sleeps, if there is one, as it won't notice.
-    func borrow(_ session: ProcessSession) throws(PatcherError) -> BorrowedThread {
+    ///
+    /// - Parameter suits: says of a stopped thread whether it will do.
+    func borrow(
+        _ session: ProcessSession, where suits: (borrowing BorrowedThread) -> Bool = { _ in true }
+    ) throws(PatcherError) -> BorrowedThread {
         guard let gadget = try gadgets.find(session.space, session.memory.remote) else {
             throw Self.none(session.process, "no instruction to make system calls with was found")
         }
@@ -30,7 +34,10 @@ final class PatcherContext {
         var why = "it has no thread"
         for id in try candidates(session.process) {
             do {
-                if let borrowed = try borrow(id, session, gadget) { return borrowed }
+                if let borrowed = try borrow(id, session, gadget) {
+                    if suits(borrowed) { return borrowed }
+                    try borrowed.giveBack()
+                }
                 why = "no thread is in a state in which it can be borrowed"
             } catch {
                 if error.isGone { continue }

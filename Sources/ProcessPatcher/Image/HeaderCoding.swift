@@ -111,6 +111,15 @@ enum HeaderCoding {
             writer.write(symbol.name)
             writer.write(symbol.range)
         }
+        // Only where there is any, so that older versions read what they know.
+        guard !patch.dataWrites.isEmpty || !patch.registrations.isEmpty else { return writer.bytes }
+        writer.write(list: patch.dataWrites) { writer, data in
+            writer.write(data.name)
+            writer.write(data.site.rawValue)
+            writer.write(data.original)
+            writer.write(data.replacement)
+        }
+        writer.write(list: patch.registrations) { $0.write($1.rawValue) }
         return writer.bytes
     }
 
@@ -144,10 +153,24 @@ enum HeaderCoding {
         let symbols = try reader.readList("symbols") { (r) throws(PatchFileError) in
             InstalledPatch.CodeSymbol(name: try r.readString("symbol"), range: try r.readRange("symbol"))
         }
+        let data =
+            reader.isAtEnd ? [] : try reader.readList("data", InstalledPatch.DataWrite.init(from:))
+        let registrations =
+            reader.isAtEnd
+            ? []
+            : try reader.readList("registrations") { (r) throws(PatchFileError) in
+                RemoteAddress(try r.read("registration", as: UInt64.self))
+            }
         let patch = InstalledPatch(
             state: start.state, patcher: start.patcher, transaction: start.transaction, name: name,
             patch: digest, changes: changes, target: target, targetName: targetName, bias: bias, image: range,
-            codeSize: codeSize, text: text, unwindTables: unwind, functions: functions, symbols: symbols)
+            codeSize: codeSize, text: text, unwindTables: unwind, functions: functions, symbols: symbols,
+            dataWrites: data, registrations: registrations)
+        guard registrations.isEmpty || registrations.count == unwind.count,
+            registrations.allSatisfy({
+                range.encloses(RemoteRange(start: $0, count: ImageLayout.registrationSize))
+            })
+        else { throw PatchFileError(.malformed, "registrations lie outside the image") }
         guard patch.code.encloses(text), unwind.allSatisfy({ patch.code.encloses($0) }) else {
             throw PatchFileError(.malformed, "instructions or unwind tables lie outside the image")
         }
@@ -168,6 +191,17 @@ extension InstalledPatch.Function {
         guard original.count == size, trampoline.count == size,
             old.contains(site), site.adding(UInt64(size)) != nil
         else { throw PatchFileError(.malformed, "function \(name): its site makes no sense") }
+    }
+}
+
+extension InstalledPatch.DataWrite {
+    fileprivate init(from reader: inout ByteReader) throws(PatchFileError) {
+        name = try reader.readString("data")
+        site = RemoteAddress(try reader.read("site", as: UInt64.self))
+        original = try reader.readBytes("original bytes")
+        replacement = try reader.readBytes("new bytes")
+        guard !original.isEmpty, original.count == replacement.count, site.adding(UInt64(original.count)) != nil
+        else { throw PatchFileError(.malformed, "data \(name): its bytes make no sense") }
     }
 }
 

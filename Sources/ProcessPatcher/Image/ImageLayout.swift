@@ -5,8 +5,8 @@ import LivePatch
 ///
 /// One image serves one module:
 ///
-///     | header | code, read-only data, .eh_frame | jump stubs | slots |   | data, bss |
-///     |<--------------- code part: r-x ----------------------------->|   |<-- rw- -->|
+///     | header | code, read-only data, .eh_frame | jump stubs | slots |   | registrations | data, bss |
+///     |<--------------- code part: r-x ----------------------------->|   |<---------- rw- ---------->|
 ///
 /// Both parts start on a page. The header is inside the first part, so that whoever sees the mapping can read
 /// what it is. Nothing is ever writable and executable at once: both parts are written through the file behind
@@ -17,6 +17,9 @@ struct ImageLayout: Equatable {
     static let page: UInt64 = 4096
     /// One stub: `endbr64; jmp *slot(%rip)`, padded.
     static let stubSize: UInt64 = 16
+
+    /// Room for what the unwinder of the C++ runtime notes of one table (`struct object` of libgcc, 56 bytes).
+    static let registrationSize: UInt64 = 64
 
     /// One 8-byte slot of the image's own global offset table; two in a row for the pairs.
     enum Slot: Hashable {
@@ -52,6 +55,8 @@ struct ImageLayout: Equatable {
     let textSize: UInt64
     /// The sections that hold unwind tables, in the order of their places.
     let unwindTables: [(start: UInt64, size: UInt64)]
+    /// Where the registration of each unwind table lies; empty if the process has nothing to register them with.
+    let registrations: [UInt64]
     /// Length of the part that is read and executed, whole pages.
     let codeSize: UInt64
     /// Length of the part that is read and written, whole pages; 0 if there is none.
@@ -62,13 +67,15 @@ struct ImageLayout: Equatable {
 
     static func == (a: ImageLayout, b: ImageLayout) -> Bool {
         a.headerSize == b.headerSize && a.sections == b.sections && a.slots == b.slots && a.stubs == b.stubs
-            && a.codeSize == b.codeSize && a.dataSize == b.dataSize
+            && a.codeSize == b.codeSize && a.dataSize == b.dataSize && a.registrations == b.registrations
     }
 
     /// Lays out the sections of one target.
     ///
     /// Sizes were bounded by ``LivePatch/validate()``, so sums can't overflow.
-    init(_ object: PatchObject, _ target: PatchTarget, headerSize: UInt64) {
+    ///
+    /// - Parameter registers: whether the unwind tables are to be registered.
+    init(_ object: PatchObject, _ target: PatchTarget, headerSize: UInt64, registers: Bool = false) {
         self.headerSize = headerSize
         var places: [Int: UInt64] = [:]
         var unwind: [(start: UInt64, size: UInt64)] = []
@@ -103,6 +110,9 @@ struct ImageLayout: Equatable {
         }
         codeSize = Self.align(at, Self.page)
         at = codeSize
+        let count = registers ? UInt64(unwind.count) : 0
+        registrations = (0..<count).map { number in at + number * Self.registrationSize }
+        at += count * Self.registrationSize
         place(writable)
         dataSize = Self.align(at, Self.page) - codeSize
         sections = places

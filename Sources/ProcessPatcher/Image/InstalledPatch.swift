@@ -40,6 +40,18 @@ public struct InstalledPatch: Sendable, Equatable {
         public var entry: RemoteAddress
     }
 
+    /// A piece of the target's read-only data that was written over.
+    public struct DataWrite: Sendable, Equatable {
+        /// Its symbol name.
+        public var name: String
+        /// Where it is.
+        public var site: RemoteAddress
+        /// The program's own bytes.
+        public var original: [UInt8]
+        /// The new bytes, as many.
+        public var replacement: [UInt8]
+    }
+
     /// A piece of new code, to name addresses in stacks.
     public struct CodeSymbol: Sendable, Equatable {
         /// Its symbol name.
@@ -78,6 +90,12 @@ public struct InstalledPatch: Sendable, Equatable {
     public var functions: [Function]
     /// The new code by name.
     public var symbols: [CodeSymbol]
+    /// The read-only data that it changes.
+    public var dataWrites: [DataWrite] = []
+    /// What the unwinder of the C++ runtime notes of each unwind table, in the tables' order.
+    ///
+    /// Empty if the process has no such unwinder. A table is registered once its note isn't zero.
+    public var registrations: [RemoteAddress] = []
 
     /// The part that is executed.
     public var code: RemoteRange { RemoteRange(start: image.start, count: codeSize) }

@@ -116,8 +116,10 @@ struct ImageInstaller {
             try session.memory.bytes(codeStart, linked.bytes.code.count - header)
                 == Array(linked.bytes.code[header...])
         else { return nil }
-        if !linked.bytes.data.isEmpty, let data = old.image.start.adding(image.layout.codeSize) {
-            try session.memory.write(linked.bytes.data, at: data)
+        // What the unwinder has noted of the image stays: it still stands in the unwinder's list.
+        let noted = UInt64(image.layout.registrations.count) * ImageLayout.registrationSize
+        if linked.bytes.data.count > Int(noted), let data = old.image.start.adding(image.layout.codeSize + noted) {
+            try session.memory.write(Array(linked.bytes.data[Int(noted)...]), at: data)
         }
         // Its journal still says `undone`, which is true until the transaction begins.
         return linked.header

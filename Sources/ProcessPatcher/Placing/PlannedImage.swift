@@ -42,7 +42,12 @@ struct PlannedImage {
             patch: input.digest, changes: input.patch.changes, target: target.buildID, targetName: target.name,
             bias: bias, image: range, codeSize: layout.codeSize, text: place(layout.headerSize, layout.textSize),
             unwindTables: layout.unwindTables.map { place($0.start, $0.size + 4) }, functions: functions,
-            symbols: codeSymbols())
+            symbols: codeSymbols(),
+            dataWrites: target.dataWrites.map {
+                InstalledPatch.DataWrite(
+                    name: $0.name, site: RemoteAddress(bias &+ $0.address), original: $0.original,
+                    replacement: $0.replacement)
+            }, registrations: layout.registrations.map { RemoteAddress(base &+ $0) })
     }
 
     private func entry(_ function: ReplacedFunction) throws(PatcherError) -> InstalledPatch.Function {
@@ -87,11 +92,12 @@ struct PlannedImage {
         for function in target.functions {
             size += UInt64(function.name.utf8.count) + 128 + UInt64(function.parts.count) * 16
         }
+        for data in target.dataWrites { size += UInt64(data.name.utf8.count + data.original.count * 2) + 32 }
         let loaded = Set(target.sections)
         for symbol in input.patch.object.symbols where symbol.section.map(loaded.contains) == true {
             size += UInt64(symbol.name.utf8.count) + 24
         }
-        size += UInt64(target.sections.count) * 16
+        size += UInt64(target.sections.count) * 24
         return ImageLayout.align(size, ImageLayout.page)
     }
 }

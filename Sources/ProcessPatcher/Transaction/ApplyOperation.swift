@@ -7,6 +7,7 @@ struct ApplyOperation {
     let inputs: [PatchInput]
     let allowReplace: Bool
     let dryRun: Bool
+    var allowData = false
     let deadline: MonotonicTime
 
     /// Applies to a process, and with it to all that share its memory.
@@ -28,8 +29,9 @@ struct ApplyOperation {
                 session.process, session.name, .nothingToDo, patches: plan.present, recovered: recovered)
         }
         let known = Dictionary(
-            plan.retiring.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }, uniquingKeysWith: { a, _ in a }
-        )
+            plan.retiring.flatMap { old in
+                old.functions.map { ($0.site, $0.trampoline) } + old.dataWrites.map { ($0.site, $0.replacement) }
+            }, uniquingKeysWith: { a, _ in a })
         let proof = Proof(session: session, known: known)
         for image in plan.images { try proof.check(image) }
         var outcome = ProcessOutcome(
@@ -44,7 +46,7 @@ struct ApplyOperation {
     private func plan(_ session: ProcessSession) throws(PatcherError) -> ApplyPlan {
         while true {
             do {
-                var planner = ApplyPlanner(session, allowReplace: allowReplace)
+                var planner = ApplyPlanner(session, allowReplace: allowReplace, allowData: allowData)
                 return try planner.plan(inputs)
             } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
                 Nap.nanoseconds(2_000_000)
@@ -60,6 +62,12 @@ struct ApplyOperation {
         let transaction = UInt64.random(in: 1 ... .max)
         let installer = ImageInstaller(session: session, context: context)
         let images = try installer.install(plan.images, transaction: transaction)
+        do {
+            try FrameRegistrar(session: session, context: context).register(images)
+        } catch {
+            try? installer.remove(images.filter { session.state(of: $0) == .prepared })
+            throw error
+        }
         var commit = CommitPlan()
         for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }

@@ -23,11 +23,13 @@ struct ApplyPlan {
 struct ApplyPlanner {
     let session: ProcessSession
     let allowReplace: Bool
+    let allowData: Bool
     private var plan = ApplyPlan()
 
-    init(_ session: ProcessSession, allowReplace: Bool) {
+    init(_ session: ProcessSession, allowReplace: Bool, allowData: Bool = false) {
         self.session = session
         self.allowReplace = allowReplace
+        self.allowData = allowData
     }
 
     /// Plans all patches of an operation.
@@ -125,16 +127,33 @@ struct ApplyPlanner {
     private func image(
         _ input: PatchInput, _ target: PatchTarget, _ module: LoadedModule
     ) throws(PatcherError) -> PlannedImage {
+        guard allowData || target.dataWrites.isEmpty else { throw dataNotAllowed(input, target) }
         try SearchOrder.checkReady(module, session)
         let size = try PlannedImage.headerSize(input, target)
         var resolver = ExternalResolver(session, module)
         let externals = try resolver.resolve(target, input.patch.object)
+        let registrar = FrameRegistrar.function(in: session)
+        if registrar == nil, FrameRegistrar.isNeeded(by: target, input.patch.object) {
+            throw FrameRegistrar.missing(session, target)
+        }
         let reused = session.installed.first {
             $0.state == .undone && $0.patch == input.digest && $0.bias == module.bias
         }
         return PlannedImage(
             input: input, target: target, module: module,
-            layout: ImageLayout(input.patch.object, target, headerSize: size), externals: externals,
+            layout: ImageLayout(
+                input.patch.object, target, headerSize: size, registers: registrar != nil), externals: externals,
             threadBlock: try resolver.threadBlock(target), reused: reused)
+    }
+
+    private func dataNotAllowed(_ input: PatchInput, _ target: PatchTarget) -> PatcherError {
+        PatcherError(
+            Finding(
+                .processData, "\(input.patch.name) writes over read-only data of \(target.name)",
+                evidence: [
+                    "pid": "\(session.process)", "target": target.name,
+                    "data": target.dataWrites.map { "\($0.name) (\($0.original.count) bytes)" }.uniqued()
+                        .joined(separator: ", "),
+                ]))
     }
 }

@@ -37,6 +37,12 @@ struct CommitPlan {
             watched.append(WatchedCode(range: function.old, function: function.name))
             for part in function.parts { watched.append(WatchedCode(range: part, function: function.name)) }
         }
+        for data in image.dataWrites {
+            writes.append(
+                SiteWrite(
+                    address: data.site, expected: over[data.site] ?? data.original, replacement: data.replacement,
+                    function: data.name))
+        }
         journal.append(
             Entry(image: image, during: .committing, after: .committed, abandoned: wasInUse ? .undone : .prepared))
     }
@@ -50,6 +56,12 @@ struct CommitPlan {
                 SiteWrite(
                     address: function.site, expected: function.trampoline, replacement: function.original,
                     function: function.name))
+        }
+        for data in image.dataWrites where !kept.contains(data.site) {
+            writes.append(
+                SiteWrite(
+                    address: data.site, expected: data.replacement, replacement: data.original, function: data.name)
+            )
         }
         watched.append(contentsOf: Self.newCode(image))
         journal.append(Entry(image: image, during: .undoing, after: .undone, abandoned: .committed))

@@ -19,6 +19,10 @@ struct Proof {
                 try compare(function.name, place, place, part.original)
             }
         }
+        for data in image.target.dataWrites {
+            let place = RemoteAddress(image.bias &+ data.address)
+            try compare(data.name, place, place, data.original)
+        }
     }
 
     private func compare(

@@ -70,7 +70,9 @@ struct Recovery {
     /// All sites of a transaction with their bytes before and after it.
     private static func sites(_ images: [InstalledPatch]) -> [SiteWrite] {
         var plan = CommitPlan()
-        let going = images.filter { $0.state == .undoing }.flatMap { $0.functions.map { ($0.site, $0.trampoline) } }
+        let going = images.filter { $0.state == .undoing }.flatMap { old in
+            old.functions.map { ($0.site, $0.trampoline) } + old.dataWrites.map { ($0.site, $0.replacement) }
+        }
         let before = Dictionary(going, uniquingKeysWith: { first, _ in first })
         for image in images where image.state == .committing { plan.putIn(image, over: before, wasInUse: true) }
         for image in images where image.state == .undoing { plan.takeOut(image) }

@@ -1,6 +1,8 @@
 import Linux
 
-/// One change to the target's own code: five bytes at a function's entry.
+/// One change to the target's own memory: five bytes at a function's entry, or a piece of read-only data.
+///
+/// `expected` and `replacement` have the same length.
 struct SiteWrite: Sendable, Equatable {
     let address: RemoteAddress
     /// What has to stand there before.
@@ -27,8 +29,6 @@ struct SiteWriter: ~Copyable {
     private let before: UnsafeMutableRawBufferPointer
     private let wanted: UnsafeMutableRawBufferPointer
     private let after: UnsafeMutableRawBufferPointer
-    private static let size = JumpEncoding.trampolineSize
-
     /// What the writing came to.
     enum Outcome: Equatable {
         /// All bytes stand as wanted.
@@ -72,7 +72,7 @@ struct SiteWriter: ~Copyable {
         var used = 0
         for site in sites {
             let start = site.address.rawValue
-            let end = start &+ UInt64(size)
+            let end = start &+ UInt64(site.expected.count)
             if let last = spans.last,
                 end <= last.start.alignedDown(to: ImageLayout.page).rawValue &+ ImageLayout.page
             {
@@ -81,8 +81,8 @@ struct SiteWriter: ~Copyable {
                 used += Int(end - last.start.rawValue) - Int(last.count)
             } else {
                 offsets.append(used)
-                spans.append(RemoteRange(start: site.address, count: UInt64(size)))
-                used += size
+                spans.append(RemoteRange(start: site.address, count: UInt64(site.expected.count)))
+                used += site.expected.count
             }
         }
         return (spans, offsets)
@@ -94,10 +94,13 @@ struct SiteWriter: ~Copyable {
     /// - Throws: if the bytes aren't the expected ones.
     func touch() throws(PatcherError) {
         for site in sites {
-            let bytes = try memory.bytes(site.address, Self.size)
+            let bytes = try memory.bytes(site.address, site.expected.count)
             guard bytes == site.expected else { continue }
-            try memory.write([bytes[0]], at: site.address)
-            if let last = site.address.adding(UInt64(Self.size - 1)), let byte = bytes.last {
+            // A long piece of data lies in several pages.
+            for offset in stride(from: 0, to: bytes.count, by: Int(ImageLayout.page)) {
+                if let at = site.address.adding(UInt64(offset)) { try memory.write([bytes[offset]], at: at) }
+            }
+            if let last = site.address.adding(UInt64(bytes.count - 1)), let byte = bytes.last {
                 try memory.write([byte], at: last)
             }
         }
@@ -112,7 +115,7 @@ struct SiteWriter: ~Copyable {
         // Both buffers are of the same size.
         unsafe wanted.copyMemory(from: UnsafeRawBufferPointer(before))
         for index in sites.indices {
-            for byte in 0..<Self.size {
+            for byte in sites[index].expected.indices {
                 // Offsets and sites come from `spans(_:)`: each site's bytes lie inside the buffers.
                 guard unsafe before[offsets[index] + byte] == sites[index].expected[byte] else {
                     return .mismatch(index)
@@ -123,7 +126,8 @@ struct SiteWriter: ~Copyable {
         guard unsafe write(wanted, count) else { return unsafe write(before, count) ? .unreliable(0) : .gone }
         guard unsafe read(into: after) else { return .gone }
         for index in sites.indices {
-            for byte in 0..<Self.size where unsafe after[offsets[index] + byte] != sites[index].replacement[byte] {
+            for byte in sites[index].expected.indices
+            where unsafe after[offsets[index] + byte] != sites[index].replacement[byte] {
                 return unsafe write(before, count) ? .unreliable(index) : .gone
             }
         }
@@ -135,7 +139,7 @@ struct SiteWriter: ~Copyable {
         var old = 0
         var new = 0
         for site in sites {
-            let bytes = try memory.bytes(site.address, Self.size)
+            let bytes = try memory.bytes(site.address, site.expected.count)
             if bytes == site.expected { old += 1 }
             if bytes == site.replacement { new += 1 }
         }
@@ -169,6 +173,6 @@ struct SiteWriter: ~Copyable {
     /// The bytes found at a site when it was last read before writing.
     func foundBytes(_ index: Int) -> [UInt8] {
         // As above.
-        return unsafe Array(before[offsets[index]..<offsets[index] + Self.size])
+        return unsafe Array(before[offsets[index]..<offsets[index] + sites[index].expected.count])
     }
 }

@@ -1,0 +1,165 @@
+// The source tree of a package: unpacked by dpkg-source, all patches of the distribution applied.
+//
+// With patches left out (`--without-patch`), the tree is the vulnerable one before them. First the complete tree
+// is made and the patches are taken back, last one first; if a later patch touches the same lines, that fails,
+// and the series is applied anew, up to the first one that is left out. Either way every hunk must fit line for
+// line: a tree that nobody ever had would prove nothing.
+
+import Findings
+import Linux
+
+/// An unpacked source package.
+package struct DebianTree: Sendable, Equatable {
+    /// Top folder.
+    package var path: String
+    /// Folder that the tree lies in alone; builds put their packages there.
+    package var parent: String { FileSystem.parent(of: path) }
+    /// The patches that were left out, in the series' order; real paths.
+    package var leftOut: [String]
+    /// How the patches were left out, for the report.
+    package var notes: [String]
+}
+
+/// Makes source trees.
+struct DebianUnpacker {
+    /// Folder of unpacked trees.
+    let folder: String
+    let report: ProgressReport
+
+    /// The tree of `source` without the patches `names`, made now or before.
+    func tree(of source: SourcePackage, without names: [String]) throws(BuildError) -> DebianTree {
+        let parts = source.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" } + names
+        let key = ContentDigest.hex(parts.joined(separator: "\u{0}").utf8).prefix(16)
+        let upstream = source.plainVersion.lastIndex(of: "-").map { String(source.plainVersion[..<$0]) }
+        let leaf = "\(source.name)-\(upstream ?? source.plainVersion)"
+        let place = "\(folder)/\(source.name)_\(source.plainVersion)-\(key)"
+        if !FileFacts.exists(place) {
+            let partial = place + ".partial"
+            try WorkFolder.remove(partial)
+            try WorkFolder.make(partial)
+            report(BuildProgress(.reproduce, "unpacking \(source.name) \(source.version)"))
+            let way = try make(source, without: names, at: partial + "/" + leaf)
+            try WorkFolder.write(Array(way.utf8), to: partial + "/debian-patches.note")
+            do throws(SystemError) {
+                try FileSystem.rename(partial, to: place)
+            } catch {
+                throw BuildError(error, path: place)
+            }
+        }
+        let path = place + "/" + leaf
+        let series = Self.series(path)
+        let left = try names.isEmpty ? [] : Self.matches(names, in: series, source)
+        let way = (try? FileSystem.readText(place + "/debian-patches.note")) ?? ""
+        return DebianTree(
+            path: path, leftOut: left.map { path + "/debian/patches/" + $0 }, notes: way.isEmpty ? [] : [way])
+    }
+
+    private func make(
+        _ source: SourcePackage, without names: [String], at path: String
+    ) throws(BuildError) -> String {
+        try unpack(source, to: path, skippingPatches: false)
+        guard !names.isEmpty else { return "" }
+        guard source.isQuilt else {
+            throw BuildError(
+                .debianSource, "\(source.name) keeps no series of patches that could be left out",
+                evidence: ["format": source.format], remedy: "Leave out --without-patch.")
+        }
+        let series = Self.series(path)
+        let left = try Self.matches(names, in: series, source)
+        var way = "left out, the rest of the series applied: \(left.joined(separator: ", "))"
+        var isReversed = true
+        for name in left.reversed() where isReversed { isReversed = try patch(path, name, reverse: true) }
+        if !isReversed {
+            try WorkFolder.remove(path)
+            try unpack(source, to: path, skippingPatches: true)
+            let first = left[0]
+            for name in series.prefix(while: { $0 != first }) where try !patch(path, name, reverse: false) {
+                throw BuildError(
+                    .debianSource, "patch \(name) of \(source.name) doesn't apply", evidence: ["patch": name])
+            }
+            way = "the series applied up to, but without, \(first); left out: \(left.joined(separator: ", "))"
+        }
+        // The build must not apply again what was left out; the list stays beside the real one.
+        try WorkFolder.remove(path + "/.pc")
+        try WorkFolder.write(Self.text(series), to: path + "/debian/patches/series.full")
+        try WorkFolder.write([], to: path + "/debian/patches/series")
+        return way
+    }
+
+    private static func text(_ names: [String]) -> [UInt8] { Array(names.map { $0 + "\n" }.joined().utf8) }
+
+    /// Names in the series, in order.
+    private static func series(_ path: String) -> [String] {
+        let text =
+            (try? FileSystem.readText(path + "/debian/patches/series.full"))
+            ?? (try? FileSystem.readText(path + "/debian/patches/series")) ?? ""
+        return text.split(separator: "\n").compactMap { line in
+            let word = line.split { $0 == " " || $0 == "\t" }.first.map(String.init)
+            return word.flatMap { $0.hasPrefix("#") ? nil : $0 }
+        }
+    }
+
+    /// The patches that `names` mean: path in the series, file name, or file name without suffix.
+    private static func matches(
+        _ names: [String], in series: [String], _ source: SourcePackage
+    ) throws(BuildError) -> [String] {
+        var found: Set<String> = []
+        for name in names {
+            let wanted = name.hasPrefix("debian/patches/") ? String(name.dropFirst(15)) : name
+            let hits = series.filter { entry in
+                let leaf = BuildPath.name(entry)
+                return entry == wanted || leaf == wanted || leaf == wanted + ".patch" || leaf == wanted + ".diff"
+            }
+            guard hits.count == 1, let hit = hits.first else {
+                throw BuildError(
+                    .debianSource, "\(source.name) \(source.version) has no patch \(name) in its series",
+                    evidence: [
+                        "patch": name, "version": source.version,
+                        "series": series.suffix(12).joined(separator: ", "),
+                    ],
+                    remedy: "Name it as debian/patches/series does; another version may hold it: "
+                        + "--debian \(source.name)=VERSION.")
+            }
+            found.insert(hit)
+        }
+        return series.filter(found.contains)
+    }
+}
+
+// MARK: - tools
+
+extension DebianUnpacker {
+    private func unpack(
+        _ source: SourcePackage, to path: String, skippingPatches: Bool
+    ) throws(BuildError) {
+        var arguments = ["--no-check", "--no-copy", "-x"]
+        if skippingPatches { arguments.insert("--skip-patches", at: 0) }
+        let result = try run("dpkg-source", arguments + [source.path, path])
+        guard result.succeeded else {
+            throw BuildError(
+                result.errorText.contains("No space left") ? .noSpace : .debianSource,
+                "\(source.name) \(source.version) can't be unpacked",
+                evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
+        }
+    }
+
+    /// Applies or takes back one patch of the series, line for line.
+    private func patch(_ path: String, _ name: String, reverse: Bool) throws(BuildError) -> Bool {
+        let result = try run(
+            "patch",
+            (reverse ? ["-R"] : ["-N"]) + [
+                "-p1", "-F0", "-s", "-f", "-E", "--no-backup-if-mismatch", "-r", "-", "-d", path, "-i",
+                "\(path)/debian/patches/\(name)",
+            ])
+        return result.succeeded
+    }
+
+    private func run(_ program: String, _ arguments: [String]) throws(BuildError) -> CommandResult {
+        do throws(SystemError) {
+            return try Command(program, arguments, timeout: .seconds(900)).run()
+        } catch {
+            throw BuildError(
+                .debianTools, "\(program) can't be run", evidence: ["program": program, "errno": error.errno.name])
+        }
+    }
+}
