@@ -12,4 +12,5 @@
 #include "linux_processes.h"
 #include "linux_spawn.h"
 #include "linux_trace.h"
+#include "linux_watch.h"
 #endif
