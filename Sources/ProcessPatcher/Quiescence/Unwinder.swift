@@ -19,6 +19,8 @@ final class Unwinder {
         var isFree = false
         /// The watched range that a frame is in.
         var busyIn: Int?
+        /// The stack pointer in that frame: it stays as long as the call lasts.
+        var busyAt: UInt64 = 0
         /// Instruction addresses, innermost first.
         var frames: [UInt64] = []
     }
@@ -41,6 +43,7 @@ final class Unwinder {
         var frame = UnwindFrame(thread.registers)
         if let range = watch.executing(frame.pc) {
             walk.busyIn = range
+            walk.busyAt = callerStack(frame, &words)
             walk.frames = backtrace(frame, &words)
             return walk
         }
@@ -58,6 +61,7 @@ final class Unwinder {
                 let inside = isSignal ? watch.executing(caller.pc) : watch.returning(caller.pc)
                 if let inside {
                     walk.busyIn = inside
+                    walk.busyAt = callerStack(caller, &words)
                     walk.frames.append(caller.pc)
                     return walk
                 }
@@ -70,6 +74,12 @@ final class Unwinder {
             }
         }
         return walk
+    }
+
+    /// Where the caller's stack ends, which is the same at every place of one call; 0 if it can't be found out.
+    private func callerStack(_ frame: UnwindFrame, _ words: inout StackWords) -> UInt64 {
+        guard case .caller(let caller, _) = step(frame, true, &words) else { return 0 }
+        return caller.sp
     }
 
     private func backtrace(_ start: UnwindFrame, _ words: inout StackWords) -> [UInt64] {

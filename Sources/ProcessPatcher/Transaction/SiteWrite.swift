@@ -29,6 +29,7 @@ struct SiteWriter: ~Copyable {
     private let before: UnsafeMutableRawBufferPointer
     private let wanted: UnsafeMutableRawBufferPointer
     private let after: UnsafeMutableRawBufferPointer
+
     /// What the writing came to.
     enum Outcome: Equatable {
         /// All bytes stand as wanted.
@@ -133,6 +134,9 @@ struct SiteWriter: ~Copyable {
         }
         return .written
     }
+
+    /// Puts back what ``commit()`` found, while everybody still stands.
+    func revert() -> Bool { unsafe write(before, count) }
 
     /// What stands at all sites now: -1 mixed or unknown, 0 all as expected before, 1 all as wanted.
     func look() throws(PatcherError) -> Int {
