@@ -17,6 +17,8 @@ SECONDS_EACH ?= 60
 RELEASE = -c release --static-swift-stdlib -Xswiftc -use-ld=bfd -Xlinker -z -Xlinker pack-relative-relocs \
     -Xlinker -L$(CURDIR)/scripts/link -Xlinker --no-warnings
 TSUGITE := $(CURDIR)/.build/release/tsugite
+# Run by tsugite for the verbs that need a network; installed where nobody's PATH looks.
+TSUGITE_CHANNEL := $(TSUGITE)-channel
 SWIFT_FILES = Package.swift Sources Tests Fuzz Benchmarks/Comparing
 
 ## Building
@@ -29,18 +31,21 @@ setup: ## install every Debian package that any verb needs
 build: ## build the release command, .build/release/tsugite
 	@scripts/setup build
 	$(SWIFT) build $(RELEASE) --product tsugite
+	$(SWIFT) build $(RELEASE) --product tsugite-channel
 
 .PHONY: install
-install: build ## copy the command to $(PREFIX)/bin (DESTDIR is honoured)
+install: build ## copy the command to $(PREFIX)/bin, its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
+	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
 .PHONY: dist
 dist: build ## pack the stripped command and its documents into dist/
-	scripts/dist $(TSUGITE)
+	scripts/dist $(TSUGITE) $(TSUGITE_CHANNEL)
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -86,6 +91,12 @@ bench: ## measure pause, wall time, memory and throughput against their limits
 	@$(MAKE) -s build
 	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
+
+.PHONY: bench-channel
+bench-channel: ## measure channels, clients and mirrors with 10,000 updates against their limits
+	@scripts/setup build bench
+	@$(MAKE) -s build
+	@Benchmarks/channel $(TSUGITE)
 
 .PHONY: soak
 soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)

@@ -24,17 +24,27 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nio = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let tls = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
     name: "tsugite",
     products: [
         .executable(name: "tsugite", targets: ["tsugite"]),
+        .executable(name: "tsugite-channel", targets: ["tsugite-channel"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -66,10 +76,23 @@ let package = Package(
                     "-Xlinker", "--exclude-libs=libdw.a:libelf.a:libz.a",
                 ])
             ]),
+        room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
+        room("Client", ["Channel", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        room("Console", ["Findings", argumentParser]),
+        room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
+                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux",
+                "Findings",
+                argumentParser,
+            ],
+            swiftSettings: strict),
+        // Networks stay out of the command that changes processes: HTTP and TLS cost it memory at every start.
+        .executableTarget(
+            name: "tsugite-channel",
+            dependencies: [
+                "Console", "Channel", "ChannelHTTP", "LivePatch", "ELF", "Linux", "Findings", argumentParser,
             ],
             swiftSettings: strict),
 
@@ -77,13 +100,17 @@ let package = Package(
             name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch"]),
+        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "Channel"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
         tests("ProcessPatcherTests", ["tsugite", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("EndToEnd", ["tsugite", "Linux", "LivePatch", "ELF"]),
+        tests(
+            "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
+            resources: [.copy("Interop")]),
+        tests("ClientTests", ["Client", "Channel", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
+        tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -92,6 +119,7 @@ let package = Package(
 if Context.environment["TSUGITE_FUZZ"] != nil {
     let parsers: [(name: String, dependencies: [Target.Dependency])] = [
         ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
+        ("Channel", ["Channel"]),
     ]
     for parser in parsers {
         package.targets.append(

@@ -46,6 +46,7 @@ long linux_readlink_at(int directory, const char *path, char *buffer, size_t cou
 
 long linux_flock(int fd, int operation) { return linux_result(flock(fd, operation)); }
 long linux_fsync(int fd) { return linux_result(fsync(fd)); }
+long linux_syncfs(int fd) { return linux_result(syncfs(fd)); }
 long linux_ftruncate(int fd, uint64_t size) { return linux_result(ftruncate(fd, (off_t)size)); }
 
 long linux_rename_at(int old_directory, const char *old_path, int new_directory, const char *new_path) {

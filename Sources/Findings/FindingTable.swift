@@ -162,8 +162,42 @@ extension FindingCode {
     /// A construct of the object file that can't be loaded.
     public static let objectUnsupported = FindingCode(rawValue: "BLD-OBJECT")
 
+    // Channels.
+
+    /// A channel's metadata breaks the format; evidence: subject.
+    public static let channelMalformed = FindingCode(rawValue: "CHN-MALFORMED")
+    /// Fewer valid signatures than the role's threshold; evidence: subject, clause.
+    public static let channelSignatures = FindingCode(rawValue: "CHN-SIGNATURES")
+    /// Metadata expired; evidence: subject, clause.
+    public static let channelExpired = FindingCode(rawValue: "CHN-EXPIRED")
+    /// Older than what was already trusted; evidence: subject, clause.
+    public static let channelRollback = FindingCode(rawValue: "CHN-ROLLBACK")
+    /// A version, length or hash differs from the signed one; evidence: subject, clause.
+    public static let channelMismatch = FindingCode(rawValue: "CHN-MISMATCH")
+    /// More bytes than announced; evidence: subject.
+    public static let channelTooLong = FindingCode(rawValue: "CHN-TOO-LONG")
+    /// The server has no such file; evidence: subject.
+    public static let channelNotFound = FindingCode(rawValue: "CHN-NOT-FOUND")
+    /// The server can't be reached; evidence: subject.
+    public static let channelNetwork = FindingCode(rawValue: "CHN-NETWORK")
+    /// Data arrives too slowly; evidence: subject.
+    public static let channelSlow = FindingCode(rawValue: "CHN-SLOW")
+    /// No trusted role lists the target; evidence: subject.
+    public static let channelNoTarget = FindingCode(rawValue: "CHN-NO-TARGET")
+    /// A key can't be read or used; evidence: subject.
+    public static let channelKey = FindingCode(rawValue: "CHN-KEY")
+    /// Another process holds the channel's lock; evidence: subject.
+    public static let channelLocked = FindingCode(rawValue: "CHN-LOCKED")
+    /// A local file can't be read or written; evidence: subject.
+    public static let channelFile = FindingCode(rawValue: "CHN-FILE")
+    /// Workflow steps in a forbidden order; evidence: subject.
+    public static let channelOrder = FindingCode(rawValue: "CHN-ORDER")
+
     /// All codes this version knows.
-    public static let table: [Entry] = [
+    public static let table: [Entry] = roomTable + clientTable
+
+    /// The rows of the codes above.
+    private static let roomTable: [Entry] = [
         Entry(
             code: .proofFunction, meaning: "A function of the rebuilt target differs from the shipped one.",
             remedy: "Build with the compiler, flags and sources that made the shipped file."),
@@ -432,5 +466,50 @@ extension FindingCode {
         Entry(
             code: .noSpace, meaning: "The file system of the work folder is full; nothing half-made was left.",
             remedy: "Free space there, or give another folder with --work DIR, and run the command again."),
+        Entry(
+            code: .channelMalformed, meaning: "A channel's metadata breaks the format.",
+            remedy: "Try another mirror; tsugite channel check names the damaged file on the publisher's side."),
+        Entry(
+            code: .channelSignatures, meaning: "A role's metadata isn't signed by enough of its keys.",
+            remedy: "Don't use this mirror; ask the publisher whether keys were changed without a signed root."),
+        Entry(
+            code: .channelExpired,
+            meaning: "A role's metadata has expired: the mirror isn't synchronised, or somebody withholds updates.",
+            remedy: "Check this machine's clock (timedatectl), then the mirror: tsugite mirror sync."),
+        Entry(
+            code: .channelRollback,
+            meaning: "The server offers something older than this machine has already seen.",
+            remedy: "Try another mirror; an honest mirror that lags catches up with tsugite mirror sync."),
+        Entry(
+            code: .channelMismatch, meaning: "A file isn't the one that was signed.",
+            remedy: "Fetch again; if it stays, the mirror is damaged or dishonest: tsugite mirror sync repairs it."),
+        Entry(
+            code: .channelTooLong, meaning: "The server sends more than was announced.",
+            remedy: "Try another mirror; a proxy that answers with its own pages does this too."),
+        Entry(
+            code: .channelNotFound, meaning: "The server has no such file.",
+            remedy: "Check the channel's address; on a mirror run tsugite mirror sync."),
+        Entry(
+            code: .channelNetwork, meaning: "The server can't be reached.",
+            remedy: "Check the address, the proxy settings and the network: curl -I ADDRESS."),
+        Entry(
+            code: .channelSlow, meaning: "The server sends too slowly to be of use.",
+            remedy: "Try another mirror, or lower the minimal rate in /etc/tsugite/tsugite.yaml."),
+        Entry(
+            code: .channelNoTarget, meaning: "No trusted role of the channel lists this target.",
+            remedy: "See what there is: tsugite list-targets."),
+        Entry(
+            code: .channelKey, meaning: "A key can't be read or used, or isn't here.",
+            remedy: "Check the key file and its permissions (0600): tsugite channel keys list."),
+        Entry(
+            code: .channelLocked, meaning: "Another process is publishing to the same channel.",
+            remedy: "Wait for it, or end the process that the message names."),
+        Entry(
+            code: .channelFile,
+            meaning: "A file of the channel or of this machine's copy can't be read or written.",
+            remedy: "Check the path, its permissions and the free space: df -h."),
+        Entry(
+            code: .channelOrder, meaning: "The program took the steps of an update in a forbidden order.",
+            remedy: "Report this as a defect of tsugite."),
     ]
 }

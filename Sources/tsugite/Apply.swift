@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Linux
 import LivePatch
 import ProcessPatcher
@@ -6,6 +7,7 @@ import ProcessPatcher
 /// `tsugite apply`: puts live patches into running processes.
 struct Apply: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "apply",
         abstract: "Put live patches into running processes.",
         discussion: """
             Finds every process that runs a binary that a patch is for, proves that the code in memory is the code \

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Findings
 import Glibc
 import Linux
@@ -8,6 +9,7 @@ import PatchBuilder
 /// `tsugite build`: from a source diff to a live patch.
 struct Build: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "build",
         abstract: "Make a live patch from a source tree or a Debian package, a diff and the binaries that run.",
         discussion: """
             The tree is copied, built once as it is, and compared with the shipped binaries; then only what the
@@ -180,7 +182,9 @@ extension Build {
             (state) throws(BuildError) -> (
                 (whole: BackStages.Result, patches: [(LivePatch, Manifest)]), [ShippedOutcome]?
             ) in
-            (try stages(request, state, name, progress).runEach(), state.units.shipped)
+            var stages = stages(request, state, name, progress)
+            stages.origin = package.origin
+            return (try stages.runEach(), state.units.shipped)
         }
         if case .refused(let errors) = result.whole.outcome {
             return BuildVerdict(findings: errors.map(\.finding), notes: package.notes, shipped: shipped)

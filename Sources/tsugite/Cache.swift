@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Findings
 import Glibc
 import PatchBuilder
@@ -6,6 +7,7 @@ import PatchBuilder
 /// `tsugite cache`: what `tsugite build` keeps for the next patch.
 struct Cache: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "cache",
         abstract: "List or take out what build keeps for the next patch of a package.",
         subcommands: [List.self, Prune.self])
 

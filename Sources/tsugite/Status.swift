@@ -1,9 +1,11 @@
 import ArgumentParser
+import Console
 import ProcessPatcher
 
 /// `tsugite status`: shows what running processes carry.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Show the live patches in running processes.",
         discussion: """
             Read back from the processes' own memory, not from any record. Nothing is stopped.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 
 /// Live updates for Linux: the command.
 @main
@@ -9,5 +10,57 @@ struct Tsugite: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self, Recover.self]),
+            CommandGroup(
+                name: "This machine:",
+                subcommands: [
+                    Show.self, ListTargets.self, Refresh.self, Upgrade.self, Install.self, Remove.self, Accept.self,
+                    Hold.self, Unhold.self, Pin.self, Unpin.self, PlanVerb.self, History.self, Effective.self,
+                    Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, Explain.self, ImportConfig.self,
+                    TrialWatch.self,
+                ]),
+            CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
         ])
+
+    /// Verbs of other programs go there before anything is parsed, so that those answer `--help`, too.
+    static func main() {
+        var words = Array(CommandLine.arguments.dropFirst())
+        let program = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
+        switch ClassicNames.translate(program, words) {
+        case .words(let translated): return main(translated)
+        case .refused(let why): exit(withError: ValidationError("\(program): \(why)."))
+        case nil: break
+        }
+        let asksForHelp = words.first == "help"
+        if asksForHelp { words.removeFirst() }
+        let verbs: [any NeighbourVerb.Type] = [ChannelVerb.self, MirrorVerb.self, TufVerb.self]
+        if let verb = words.first, verbs.contains(where: { $0.configuration.commandName == verb }) {
+            do {
+                try Neighbour.channel.become((asksForHelp ? ["help"] : []) + words)
+            } catch {
+                exit(withError: error)
+            }
+        }
+        if !asksForHelp { runDirectly(words) }
+        main(nil)
+    }
+
+    /// The verbs that act on processes, whose start is part of the time that they take.
+    private static let direct: [String: any ParsableCommand.Type] = [
+        "apply": Apply.self, "undo": Undo.self, "status": Status.self, "recover": Recover.self,
+    ]
+
+    /// Runs such a verb without having all others described first: that takes longer than many an operation.
+    ///
+    /// Returns if the words make no sense to it: then the whole command says so, with its own usage.
+    private static func runDirectly(_ words: [String]) {
+        guard let verb = words.first, let command = direct[verb],
+            var parsed = try? command.parse(Array(words.dropFirst()))
+        else { return }
+        do {
+            try parsed.run()
+            exit()
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

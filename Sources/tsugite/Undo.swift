@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Linux
 import LivePatch
 import ProcessPatcher
@@ -6,6 +7,7 @@ import ProcessPatcher
 /// `tsugite undo`: takes a live patch out of running processes.
 struct Undo: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "undo",
         abstract: "Take a live patch out of running processes.",
         discussion: """
             Everything that is needed is read from the processes themselves, so the patch file isn't: name the \

@@ -67,7 +67,8 @@ import Testing
             unit.object("/o", sectioned: true) == [
                 "/usr/bin/gcc", "-O2", "-Wa,--noexecstack", "-x", "c", "b.c", "-x", "none", "-Wl,-z,now", "-DX=a.c",
                 "-c",
-                "-o", "/o", "-w", "-ffunction-sections", "-fdata-sections", "-frandom-seed=b.c",
+                "-o", "/o", "-w", "-ffunction-sections", "-fdata-sections", "-frandom-seed=b.c", "-g",
+                "-gdwarf-4", "-gno-split-dwarf", "-gz=none", "-fno-debug-types-section", "-fno-var-tracking",
             ])
         #expect(unit.dependencies().suffix(2) == ["-M", "-w"])
         #expect(UnitCommand(command: command, source: "/d/c.c").object("/o", sectioned: false).contains("/d/c.c"))

@@ -20,13 +20,19 @@ extension ProcessTests {
                 ["apply", loaded.file(2)], ["apply", loaded.file(3)], ["apply", "--replace", loaded.file(2)],
                 ["undo", "quote2"], ["undo", "quote3"],
             ].map { $0 + ["--pid", pid] }
-            let span = try duration(of: words)
+            var span = try duration(of: words)
             try putInOrder(loaded, pid)
             let before = try Footprint(of: loaded.server)
             var cut = 0
             for kill in 1...Self.kills {
                 let command = try #require(words.randomElement())
-                if try run(command, cutAfter: UInt32.random(in: 0...span)) { cut += 1 }
+                // Follows the machine's speed, so that about two kills of three come in the middle.
+                if try run(command, cutAfter: UInt32.random(in: 0...span)) {
+                    cut += 1
+                    span += span / 16 + 1
+                } else {
+                    span -= span / 8
+                }
                 #expect(try loaded.version() != 0, "after kill \(kill) of \(command)")
                 try expectNobodyHeld(loaded.server.pid)
                 if kill % 10 == 0 { try putInOrder(loaded, pid) }

@@ -73,6 +73,8 @@ long linux_stat_at(int directory, const char *path, int flags, struct linux_file
 long linux_readlink_at(int directory, const char *path, char *buffer, size_t count);
 long linux_flock(int fd, int operation);
 long linux_fsync(int fd);
+/// syncfs(2): the whole file system that the file is on.
+long linux_syncfs(int fd);
 long linux_ftruncate(int fd, uint64_t size);
 long linux_rename_at(int old_directory, const char *old_path, int new_directory, const char *new_path);
 /// unlinkat(2); flags 0 or AT_REMOVEDIR.

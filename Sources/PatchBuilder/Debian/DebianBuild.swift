@@ -53,6 +53,13 @@ package struct DebianBuild: Sendable {
     /// What the reader of the report should know.
     package var notes: [String]
 
+    /// What the patch says of where it comes from.
+    package var origin: PackageOrigin {
+        PackageOrigin(
+            name: source.name, version: source.version, files: source.digests,
+            without: tree.leftOut.map(BuildPath.name))
+    }
+
     /// Fetches, unpacks, and finds the shipped files; builds nothing yet.
     package static func prepare(
         _ request: DebianRequest, report: @escaping ProgressReport = { _ in }
@@ -95,7 +102,7 @@ package struct DebianBuild: Sendable {
     private static func command(jobs: Int) -> String {
         "unset DISPLAY XDG_RUNTIME_DIR; "
             + "http_proxy=http://127.0.0.1:9/ https_proxy=http://127.0.0.1:9/ LC_ALL=C.UTF-8 "
-            + "DEB_BUILD_OPTIONS='nocheck noautodbgsym parallel=\(jobs)' DEB_BUILD_PROFILES=nocheck "
+            + "DEB_BUILD_OPTIONS='nocheck noautodbgsym parallel=\(jobs) ' DEB_BUILD_PROFILES=nocheck "
             + "DPKG_DEB_COMPRESSOR_TYPE=none dpkg-buildpackage --build=any --no-sign --no-check-builddeps"
     }
 }

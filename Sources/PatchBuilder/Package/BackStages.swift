@@ -28,6 +28,8 @@ package struct BackStages: Sendable {
     package var key: String
     /// Receives progress.
     package var report: ProgressReport
+    /// The source package, if there is one.
+    package var origin: PackageOrigin?
 
     /// Takes the front stages' results.
     package init(
@@ -61,7 +63,10 @@ package struct BackStages: Sendable {
             report(BuildProgress(.package, "writing the patch", fraction: 0))
             let outcome = try PatchAssembly.join(
                 identity(name), patches, manifest: Self.json(resolved.result.manifest))
-            return Result(outcome: outcome, manifest: resolved.result.manifest)
+            guard case .patch(let patch) = outcome else {
+                return Result(outcome: outcome, manifest: resolved.result.manifest)
+            }
+            return Result(outcome: .patch(withProvenance(patch)), manifest: resolved.result.manifest)
         } catch let error {
             throw BuildError(error.finding)
         }
@@ -84,7 +89,7 @@ package struct BackStages: Sendable {
                 let outcome = try PatchAssembly.join(
                     identity(manifest.name), [patch], manifest: Self.json(manifest))
                 switch outcome {
-                case .patch(let patch): made.append((patch, manifest))
+                case .patch(let patch): made.append((withProvenance(patch), manifest))
                 case .nothingToDo: continue
                 case .refused(let errors):
                     return (Result(outcome: .refused(errors), manifest: resolved.result.manifest), [])

@@ -73,7 +73,8 @@ struct SiteWriter: ~Copyable {
         var used = 0
         for site in sites {
             let start = site.address.rawValue
-            let end = start &+ UInt64(site.expected.count)
+            let length = site.expected.count
+            let end = start &+ UInt64(length)
             if let last = spans.last,
                 end <= last.start.alignedDown(to: ImageLayout.page).rawValue &+ ImageLayout.page
             {
@@ -82,8 +83,8 @@ struct SiteWriter: ~Copyable {
                 used += Int(end - last.start.rawValue) - Int(last.count)
             } else {
                 offsets.append(used)
-                spans.append(RemoteRange(start: site.address, count: UInt64(site.expected.count)))
-                used += site.expected.count
+                spans.append(RemoteRange(start: site.address, count: UInt64(length)))
+                used += length
             }
         }
         return (spans, offsets)
@@ -97,12 +98,10 @@ struct SiteWriter: ~Copyable {
         for site in sites {
             let bytes = try memory.bytes(site.address, site.expected.count)
             guard bytes == site.expected else { continue }
-            // A long piece of data lies in several pages.
-            for offset in stride(from: 0, to: bytes.count, by: Int(ImageLayout.page)) {
-                if let at = site.address.adding(UInt64(offset)) { try memory.write([bytes[offset]], at: at) }
-            }
-            if let last = site.address.adding(UInt64(bytes.count - 1)), let byte = bytes.last {
-                try memory.write([byte], at: last)
+            // A byte of each page that the site lies on, the first and the last one among them.
+            for offset in stride(from: 0, to: bytes.count, by: Int(ImageLayout.page)) + [bytes.count - 1] {
+                guard let place = site.address.adding(UInt64(offset)) else { continue }
+                try memory.write([bytes[offset]], at: place)
             }
         }
     }
@@ -116,7 +115,7 @@ struct SiteWriter: ~Copyable {
         // Both buffers are of the same size.
         unsafe wanted.copyMemory(from: UnsafeRawBufferPointer(before))
         for index in sites.indices {
-            for byte in sites[index].expected.indices {
+            for byte in sites[index].replacement.indices {
                 // Offsets and sites come from `spans(_:)`: each site's bytes lie inside the buffers.
                 guard unsafe before[offsets[index] + byte] == sites[index].expected[byte] else {
                     return .mismatch(index)
@@ -127,7 +126,7 @@ struct SiteWriter: ~Copyable {
         guard unsafe write(wanted, count) else { return unsafe write(before, count) ? .unreliable(0) : .gone }
         guard unsafe read(into: after) else { return .gone }
         for index in sites.indices {
-            for byte in sites[index].expected.indices
+            for byte in sites[index].replacement.indices
             where unsafe after[offsets[index] + byte] != sites[index].replacement[byte] {
                 return unsafe write(before, count) ? .unreliable(index) : .gone
             }

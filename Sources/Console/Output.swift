@@ -1,27 +1,31 @@
-import ArgumentParser
+public import ArgumentParser
 import Findings
 import FoundationEssentials
 import Glibc
 
 /// How results are printed.
-struct OutputOptions: ParsableArguments {
+public struct OutputOptions: ParsableArguments {
+    /// Whether to print JSON.
     @Flag(name: .long, help: "Print the report as JSON.")
-    var json = false
+    public var json = false
+
+    /// Text.
+    public init() {}
 }
 
 /// Where the command's words go: results to standard output, everything else to standard error.
-enum Output {
+public enum Output {
     /// Prints a result.
-    static func result(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    public static func result(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
     /// Prints something about the work itself.
-    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    public static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
     /// Shows a line that the next one overwrites; only for a terminal.
-    static func line(_ text: String) { write("\r\u{1b}[K" + text, to: STDERR_FILENO) }
+    public static func line(_ text: String) { write("\r\u{1b}[K" + text, to: STDERR_FILENO) }
 
     /// Prints a value as JSON, keys sorted.
-    static func json(_ value: some Encodable) {
+    public static func json(_ value: some Encodable) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(value) else { return note("the result can't be written as JSON") }
@@ -29,7 +33,7 @@ enum Output {
     }
 
     /// Whether standard error is a terminal.
-    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+    public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     private static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
@@ -47,7 +51,7 @@ enum Output {
 }
 
 /// Runs a verb; an error that it meets is printed as its finding and becomes the exit status.
-func reportingErrors(json: Bool, _ body: () throws -> Void) throws {
+public func reportingErrors(json: Bool, _ body: () throws -> Void) throws {
     struct Report: Encodable {
         var schema = "tsugite.error/1"
         let finding: Finding

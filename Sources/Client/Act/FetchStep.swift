@@ -1,0 +1,105 @@
+public import Channel
+import Findings
+import Linux
+
+/// Runs the process without rights that follows channels, and reads its answers.
+public struct FetchStep: Sendable {
+    /// The program, `tsugite-channel`.
+    public var program: String
+    /// The client's files.
+    public var store: StateStore
+    /// The site's decisions.
+    public var configuration: Configuration
+
+    /// Prepares it.
+    public init(program: String, store: StateStore, configuration: Configuration) {
+        self.program = program
+        self.store = store
+        self.configuration = configuration
+    }
+
+    /// What came of following the channels.
+    public struct Result: Sendable {
+        /// What each offers, by label; for a channel that failed, what was known before.
+        public var catalogues: [String: Catalogue] = [:]
+        /// Files that were brought, by target path.
+        public var files: [String: String] = [:]
+        /// What went wrong, by label.
+        public var failures: [String: ChannelError] = [:]
+
+        /// What is known, without having asked.
+        public init(known: [String: Catalogue] = [:]) { catalogues = known }
+    }
+
+    /// What is known without a network.
+    public func known() throws(ClientError) -> [String: Catalogue] {
+        var found: [String: Catalogue] = [:]
+        for source in configuration.channels {
+            let path = "\(store.paths.catalogues)/\(source.label).json"
+            guard FileFacts.exists(path) else { continue }
+            found[source.label] = try asClient { () throws(ChannelError) in
+                try Catalogue(
+                    JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
+            }
+        }
+        return found
+    }
+
+    /// Follows all channels, and brings files.
+    /// - Parameter wanted: target paths, by label.
+    public func run(wanted: [String: [String]] = [:], isWhole: Bool = false) throws(ClientError) -> Result {
+        var result = Result()
+        result.catalogues = try known()
+        guard !configuration.channels.isEmpty else { return result }
+        let request = FetchRequest(
+            channels: configuration.channels.filter { wanted.isEmpty || wanted[$0.label] != nil }.map { source in
+                FetchRequest.Channel(
+                    label: source.label, address: source.url, trustedRoot: store.paths.root + source.trustedRoot,
+                    known: result.catalogues[source.label]?.version ?? 0, isWhole: isWhole,
+                    wanted: wanted[source.label] ?? [])
+            }, proxy: configuration.proxy.flatMap { $0 == "none" ? nil : $0 }, authorities: configuration.caFile)
+        for answer in try answers(to: request) { try take(answer, into: &result) }
+        return result
+    }
+
+    private func answers(to request: FetchRequest) throws(ClientError) -> [FetchAnswer] {
+        let command = Command(
+            program, ["fetch", "--folder", store.paths.fetch], directory: "/", input: request.json.compactBytes,
+            timeout: .seconds(3600))
+        try asClient { () throws(SystemError) in try FileSystem.makeDirectory(store.paths.state) }
+        let ended = try asClient { () throws(SystemError) in
+            var command = command
+            command.outputLimit = 512 << 20
+            return try command.run()
+        }
+        guard ended.succeeded else {
+            throw ClientError(
+                .channelFile, "the fetching process failed: \(ended.errorText.prefix(2000))", ["program": program])
+        }
+        return try asClient { () throws(ChannelError) in
+            var all: [FetchAnswer] = []
+            for element in try JSON.parse(ended.output, subject: "fetch answer").array ?? [] {
+                all.append(try FetchAnswer(element))
+            }
+            return all
+        }
+    }
+
+    private func take(_ answer: FetchAnswer, into result: inout Result) throws(ClientError) {
+        result.failures[answer.label] = answer.failure
+        for file in answer.files.entries { result.files[file.key] = file.value }
+        guard let catalogue = answer.catalogue else { return }
+        // A process that was taken over could answer with an older one; the other rules it can't bend either.
+        if let before = result.catalogues[answer.label], catalogue.version < before.version {
+            result.failures[answer.label] = ChannelError(
+                .rollback, answer.label, "version \(catalogue.version) after \(before.version)")
+            return
+        }
+        result.catalogues[answer.label] = catalogue
+        try asClient { () throws(SystemError) in
+            try FileSystem.makeDirectory(store.paths.catalogues)
+            try FileSystem.replace(
+                "\(store.paths.catalogues)/\(answer.label).json", with: catalogue.json.compactBytes)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Client
+import Console
+import Findings
+import Linux
+
+/// `tsugite effective`: the versions whose fixes are in memory.
+struct Effective: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show the effective versions: those whose fixes are in memory.",
+        discussion: """
+            Read from /run/tsugite/effective.json, which everybody may read; it is ignored if the machine was booted \
+            since, or if another set is in memory.
+            """)
+    @Argument(help: "Only this package.") var package: String?
+    @Flag(help: "Compute it anew from memory (needs root), and write the file.") var refresh = false
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.reporting {
+            let versions = try EffectiveVersions.current(client.session(), refresh: refresh)
+            let shown = versions.packages.filter { package == nil || $0.name == package }
+            if client.json { return Output.json(versions) }
+            if package == nil { Output.result("kernel  \(versions.effectiveKernel)") }
+            for item in shown {
+                let text =
+                    item.effective ?? "mixed: \(item.missing) of \(item.covered + item.missing) processes lack it"
+                Output.result(package == nil ? "\(item.name)  \(text)" : text)
+            }
+            if let package, shown.isEmpty {
+                let onDisk = DiskVersions.read(client.root).installed[package]
+                guard let onDisk else {
+                    throw ClientError(Finding(.clientUpdateUnknown, "no package \(package) is known here"))
+                }
+                Output.result(onDisk)
+            }
+        }
+    }
+}
+
+/// `tsugite uname`: as uname(1), with the effective kernel.
+struct Uname: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the effective kernel, with the options of uname.")
+    @Flag(name: .customShort("r"), help: "Effective release.") var release = false
+    @Flag(name: .customShort("v"), help: "Effective version.") var version = false
+    @Flag(name: .customShort("a"), help: "All.") var all = false
+    @Flag(name: .customShort("s"), help: "Kernel name.") var system = false
+    @Flag(name: .customShort("n"), help: "Host name.") var node = false
+    @Flag(name: .customShort("m"), help: "Machine.") var machine = false
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.reporting {
+            let versions = try EffectiveVersions.current(client.session(), refresh: false)
+            func line(_ path: String) -> String {
+                ((try? FileSystem.readText(path)) ?? "").split(separator: "\n").first.map(String.init) ?? ""
+            }
+            var words: [String] = []
+            if system || all { words.append(line("/proc/sys/kernel/ostype")) }
+            if node || all { words.append(line("/proc/sys/kernel/hostname")) }
+            if release || all || !(system || node || version || machine) { words.append(versions.effectiveKernel) }
+            if version || all { words.append(versions.kernel.version) }
+            if machine || all { words.append(line("/proc/sys/kernel/arch")) }
+            if all { words.append("GNU/Linux") }
+            Output.result(words.joined(separator: " "))
+        }
+    }
+}

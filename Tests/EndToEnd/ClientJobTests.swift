@@ -1,0 +1,135 @@
+import Foundation
+import Linux
+import TestSupport
+import Testing
+
+/// A machine follows a channel: upgrade, look, take back, try out.
+@Suite(.serialized, .enabled(if: mayTrace, "needs root: attaches to processes"))
+struct ClientJobTests {
+    @Test func `an update goes from the channel into the process, and out again without the channel`() async throws
+    {
+        let site = try ClientSite()
+        #expect(try await site.prints("1"))
+        try site.publish()
+        let shown = try site.machine("upgrade", "-n")
+        #expect(exitCode(shown) == 0 && shown.errorText.contains("+ FIX-1 (CVE-2026-0002)"))
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        #expect(try await site.prints("2"))
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 10)
+        #expect(try site.machine("show").outputText.contains("in memory of: \(site.pid)"))
+        #expect(try site.machine("effective", "shop").outputText == "1.2\n")
+        try Directory.removeTree(site.channel)
+        #expect(exitCode(try site.machine("remove", "--all", "-y")) == 0)
+        #expect(try await site.prints("1"))
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 14)
+        #expect(try site.machine("history").outputText.split(separator: "\n").count == 2)
+    }
+
+    @Test func `a process that was started later gets the update by the timer, and nothing new is installed`()
+        async throws
+    {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        let second = try site.shop.start("shop")
+        try await Task.sleep(for: .milliseconds(300))
+        try site.publish("FIX-2", value: 3, more: ["--supersedes", "FIX-1"])
+        #expect(exitCode(try site.machine("hold", "FIX-2")) == 0)
+        #expect(exitCode(try site.machine("refresh", "--auto")) == 0)
+        #expect(try site.machine("show").outputText.contains("\(second)"))
+        #expect(exitCode(try site.machine("unhold", "FIX-2")) == 0)
+        #expect(try site.machine("show", "--available").outputText.contains("FIX-2"))
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        #expect(try await site.prints("3"))
+        #expect(try !site.machine("show").outputText.contains("FIX-1"))
+    }
+
+    @Test func `a withdrawn update comes out with the next upgrade`() async throws {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        try site.sign("withdraw", "FIX-1", "--reason", "it bites")
+        let result = try site.machine("upgrade", "-y")
+        #expect(exitCode(result) == 0 && result.errorText.contains("withdrawn: it bites"))
+        #expect(try await site.prints("1"))
+    }
+
+    @Test func `a trial ends by itself unless it is accepted`() async throws {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("upgrade", "-y", "--trial", "4s")) == 0)
+        #expect(try await site.prints("2"))
+        #expect(try site.machine("show").outputText.contains("on trial until"))
+        #expect(try !site.machine("plan", "boot").outputText.contains("FIX-1"))
+        #expect(try await site.prints("1"))
+        #expect(exitCode(try site.machine("upgrade", "-y", "--trial", "60s")) == 0)
+        #expect(exitCode(try site.machine("accept", "FIX-1")) == 0)
+        #expect(try site.machine("plan", "boot").outputText.contains("FIX-1"))
+    }
+
+    @Test func `a trial whose health check fails is over at once`() async throws {
+        let site = try ClientSite()
+        try site.publish()
+        try site.configure("health_checks: \"test \\\"x\\\" = y\"\n".replacingOccurrences(of: "\\\"", with: ""))
+        let result = try site.machine("upgrade", "-y", "--trial", "60s")
+        #expect(result.outputText.contains("CLI-UNHEALTHY"))
+        #expect(try await site.prints("1"))
+    }
+
+    @Test func `a rogue mirror can't make this machine take an older or a foreign file`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("refresh")) == 0)
+        let old = try FileSystem.read(site.channel + "/metadata/timestamp.json")
+        try site.publish("FIX-2", value: 3)
+        #expect(exitCode(try site.machine("refresh")) == 0)
+        try FileSystem.replace(site.channel + "/metadata/timestamp.json", with: old)
+        #expect(exitCode(try site.machine("refresh", "--whole")) == 15)
+        #expect(exitCode(try site.machine("refresh")) == 15)
+    }
+
+    @Test func `plans wait for the next boot, and a replay puts the set back`() async throws {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        // A reboot: memory is gone, and so is the channel.
+        #expect(exitCode(try site.tsugite(["undo", "FIX-1"])) == 0)
+        #expect(try await site.prints("1"))
+        try Directory.removeTree(site.channel)
+        #expect(exitCode(try site.machine("boot", "replay")) == 0)
+        #expect(try await site.prints("2"))
+        #expect(exitCode(try site.machine("boot", "settled")) == 0)
+        try site.shop.write("root/etc/tsugite/disable", "")
+        #expect(try site.machine("boot", "replay").outputText.contains("CLI-DISABLED"))
+    }
+
+    @Test func `inspect tells what would fix another machine`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        try site.machine("refresh")
+        #expect(try site.machine("inspect", "--package", "shop=1.0").outputText.contains("[FIX-1] CVE-2026-0002"))
+        #expect(try site.machine("inspect", "--package", "shop=9").outputText.contains("nothing is needed"))
+        #expect(
+            try site.machine("inspect", "--package", "other=1").outputText.contains("no attached channel cares"))
+    }
+
+    @Test func `two commands don't change the machine at once, and the second names the first`() async throws {
+        let site = try ClientSite()
+        try site.publish()
+        let sleeper = "sleep 3"
+        try site.configure("health_checks: [\(sleeper)]\n")
+        let slow = Process()
+        slow.executableURL = URL(fileURLWithPath: TsugiteCommand.path)
+        slow.arguments = ["upgrade", "-y", "--trial", "60s", "--root", site.root]
+        slow.standardOutput = FileHandle.nullDevice
+        slow.standardError = FileHandle.nullDevice
+        try slow.run()
+        #expect(try await site.prints("2"))
+        let second = try site.machine("remove", "--all", "-y", "--lock-wait", "100ms")
+        #expect(exitCode(second) == 13)
+        #expect(
+            second.errorText.contains(
+                "tsugite upgrade (process \(slow.processIdentifier)) is changing this machine"))
+        slow.waitUntilExit()
+    }
+}
