@@ -2,6 +2,7 @@
 #include "linux_watch.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -36,6 +37,26 @@ int linux_watch_parse(const void *bytes, size_t count, struct linux_open_event *
     if (raw.event_len < sizeof raw || raw.event_len > count || raw.vers != FANOTIFY_METADATA_VERSION) return 0;
     *event = (struct linux_open_event){raw.event_len, raw.vers, raw.mask, raw.fd, raw.pid};
     return 1;
+}
+
+static void end_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+long linux_block_end_signals(void) {
+    sigset_t set;
+    end_signals(&set);
+    return -(long)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int linux_take_end_signal(void) {
+    sigset_t set;
+    end_signals(&set);
+    struct timespec none = {0, 0};
+    return sigtimedwait(&set, NULL, &none) > 0;
 }
 
 uint64_t linux_watch_execution_bit(void) { return FAN_OPEN_EXEC_PERM; }

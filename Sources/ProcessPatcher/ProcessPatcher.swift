@@ -31,7 +31,8 @@ public enum ProcessPatcher {
 
         /// Makes options.
         public init(
-            wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false, allowData: Bool = false,
+            wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false,
+            allowData: Bool = false,
             isAllOrNothing: Bool = false, atReturn: Bool = false, never: NeverList = .empty,
             includesInit: Bool = false, observer: (@Sendable (PatcherEvent) -> Void)? = nil
         ) {

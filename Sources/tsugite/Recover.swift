@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import ProcessPatcher
 
 /// `tsugite recover`: finishes what a killed command left.

@@ -9,7 +9,9 @@ struct Tsugite: ParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
-            CommandGroup(name: "Running processes:", subcommands: [Apply.self, Undo.self, Status.self, Recover.self]),
+            CommandGroup(
+                name: "Running processes:",
+                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [

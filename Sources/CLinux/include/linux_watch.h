@@ -26,4 +26,9 @@ long linux_watch_allow(int watch, int file);
 int linux_watch_parse(const void *bytes, size_t count, struct linux_open_event *event);
 /// The bit of an event about opening to execute.
 uint64_t linux_watch_execution_bit(void);
+
+/// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those that it makes: 0 or -errno.
+long linux_block_end_signals(void);
+/// Whether one of them has come; it is taken.
+int linux_take_end_signal(void);
 #endif

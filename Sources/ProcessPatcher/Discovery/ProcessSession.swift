@@ -35,7 +35,9 @@ final class ProcessSession {
                 Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
         }
         let status = try onProcess(process) { () throws(SystemError) in try reader.status(of: process) }
-        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
+        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue,
+            status.tracer != ThreadID.current
+        {
             throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
         }
         self.alive = alive

@@ -38,6 +38,11 @@ struct BusyThread {
     let frames: [UInt64]
     /// Where on the stack the watched function's frame is; 0 if that isn't known.
     let frameAddress: UInt64
+
+    /// In place of a function: the stack ends somewhere unknown.
+    static let unknown = "unknown (its stack can't be walked)"
+    /// In place of a function: what the thread left on its own stack isn't seen.
+    static let coroutine = "unknown (it is on another stack than its own: a coroutine)"
 }
 
 /// Holds a process still, looks, changes it if nobody is in the way, and lets it go: the pause.
@@ -149,7 +154,7 @@ struct Pause {
             let thread = unsafe hold.threads[index]
             guard thread.phase == .stopped, thread.verdict != .free else { continue }
             guard let unwinder else { return .needsUnwinder }
-            let walk = unwinder.walk(thread, watch)
+            let walk = unwinder.walk(thread, watch, space)
             if walk.isFree, thread.verdict != .busy {
                 hold.judge(index, .free)
                 continue
@@ -157,7 +162,8 @@ struct Pause {
             hold.judge(index, .busy)
             if obstacle != nil { continue }
             let range = walk.busyIn ?? (thread.busyIn >= 0 ? thread.busyIn : nil)
-            let function = range.map { watch.name($0) } ?? "unknown (its stack can't be walked)"
+            let function =
+                range.map { watch.name($0) } ?? (walk.isForeign ? BusyThread.coroutine : BusyThread.unknown)
             obstacle = .busy(
                 BusyThread(
                     thread: thread.id, process: thread.process, function: function, frames: walk.frames,

@@ -14,7 +14,8 @@ enum ReturnWait {
     ///
     /// - Returns: the thread, attached and stopped; nil if that didn't come, in which case it isn't attached.
     static func follow(
-        _ busy: BusyThread, _ unwinder: Unwinder, _ watch: borrowing WatchIndex, until deadline: MonotonicTime
+        _ busy: BusyThread, _ unwinder: Unwinder, _ watch: borrowing WatchIndex, _ space: AddressSpace,
+        until deadline: MonotonicTime
     ) -> HeldThread? {
         guard !Tracing.seize(busy.thread, options: .markSystemCalls).failed else { return nil }
         var isOurs = true
@@ -26,7 +27,7 @@ enum ReturnWait {
             case .systemCallStop, .interruptStop:
                 guard !Tracing.registers(thread.id, into: &thread.registers).failed else { return nil }
                 thread.verdict = .elsewhere
-                if unwinder.walk(thread, watch).isFree {
+                if unwinder.walk(thread, watch, space).isFree {
                     thread.phase = .stopped
                     thread.stoppedForUs = true
                     isOurs = false

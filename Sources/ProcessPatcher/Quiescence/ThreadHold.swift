@@ -126,8 +126,8 @@ struct ThreadHold: ~Copyable {
         for look in 0..<Self.looks {
             if look > 0 { Nap.nanoseconds(Self.betweenLooks) }
             for index in sleepers..<count {
-                let id = unsafe threads[index].id
-                let state = (try? reader.stat(of: ProcessID(id.rawValue)))?.state
+                let (id, process) = unsafe (threads[index].id, threads[index].process)
+                let state = (try? reader.stat(of: id, in: process))?.state
                 guard state != "R" else { continue }
                 // Both indices are below the count.
                 unsafe threads.swapAt(index, sleepers)
@@ -349,6 +349,10 @@ struct ThreadHold: ~Copyable {
     @inline(__always)
     private static func letGo(_ thread: inout HeldThread) {
         guard thread.phase == .stopped else { return }
+        guard !thread.isKept else {
+            thread.phase = .ended
+            return
+        }
         if thread.stoppedForUs, thread.registers.interruptedByStop {
             _ = Tracing.setSystemCallAnswer(thread.id, Registers.restartUnlessHandled)
         }

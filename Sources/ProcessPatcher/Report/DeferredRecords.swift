@@ -1,7 +1,7 @@
-import FoundationEssentials
-import LivePatch
 public import Findings
+import FoundationEssentials
 public import Linux
+import LivePatch
 
 /// A change that a busy process is still waiting for; documented as part of `tsugite.status/1`.
 public struct DeferredRecord: Sendable, Equatable, Codable {
@@ -50,7 +50,8 @@ public struct DeferredRecords: Sendable {
     /// - Parameters:
     ///   - report: what applying came to.
     ///   - patches: the patches that were applied, each with its file's bytes.
-    public func note(_ report: OperationReport, _ patches: [(input: PatchInput, file: [UInt8])]) throws(SystemError) {
+    public func note(_ report: OperationReport, _ patches: [(input: PatchInput, file: [UInt8])]) throws(SystemError)
+    {
         guard report.operation == "apply" else { return }
         var reader = ProcReader()
         for outcome in report.processes {
@@ -66,7 +67,8 @@ public struct DeferredRecords: Sendable {
                     try FileSystem.replace(patchFile(id), with: file, mode: 0o600)
                 }
                 var record = DeferredRecord(
-                    pid: outcome.pid, startTime: stat.startTime, name: outcome.name, patch: input.patch.name, id: id,
+                    pid: outcome.pid, startTime: stat.startTime, name: outcome.name, patch: input.patch.name,
+                    id: id,
                     since: Self.now(), tries: outcome.tries, finding: outcome.finding)
                 if let old = read(path(outcome.pid, id)), old.startTime == stat.startTime {
                     record.since = old.since
@@ -79,7 +81,9 @@ public struct DeferredRecords: Sendable {
 
     /// Forgets what was remembered of a patch, because it is no longer wanted.
     public func forget(patch selector: PatchSelector) {
-        for record in all() where selector.matches(name: record.patch, id: record.id) { forget(record.pid, record.id) }
+        for record in all() where selector.matches(name: record.patch, id: record.id) {
+            forget(record.pid, record.id)
+        }
     }
 
     /// Everything that is still to be done; records of processes that have gone are removed.

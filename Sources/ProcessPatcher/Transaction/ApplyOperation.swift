@@ -7,6 +7,8 @@ struct ApplyOperation: ChangeOperation {
     let inputs: [PatchInput]
     let options: ProcessPatcher.ApplyOptions
     let deadline: MonotonicTime
+    /// Whether the process is held in a place where its dynamic linker is known to be done.
+    var isHeld = false
 
     func prepare(
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
@@ -43,8 +45,9 @@ struct ApplyOperation: ChangeOperation {
             do {
                 var planner = ApplyPlanner(
                     session, allowReplace: options.allowReplace, allowData: options.allowData)
+                planner.trustsLinker = isHeld
                 return try planner.plan(inputs)
-            } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
+            } catch  where error.finding.code == .processStarting && !isHeld && MonotonicTime.now < deadline {
                 Nap.nanoseconds(nap)
                 nap = min(nap * 2, 2_000_000)
                 try session.refresh()

@@ -24,6 +24,8 @@ struct Committer {
     let orphans: Orphans
     /// Whether a busy thread is followed from system call to system call until it has left the function.
     let atReturn: Bool
+    /// A thread that is stopped already, and stays so.
+    var custody: ThreadID?
 
     /// What became of a plan.
     struct Result {
@@ -96,7 +98,7 @@ struct Committer {
             case .busy, .unstoppable, .restless:
                 same.note(attempt)
                 if atReturn, case .busy(let busy) = attempt, let unwinder, hold.settle() == 0 {
-                    caught = ReturnWait.follow(busy, unwinder, watch, until: deadline)
+                    caught = ReturnWait.follow(busy, unwinder, watch, session.space, until: deadline)
                     if caught != nil { break }
                 }
                 if wait(attempt, tries, &hold, &delay) { break }
@@ -112,11 +114,20 @@ struct Committer {
         do throws(PatcherError) {
             var hold = try ThreadHold(SharedSpaces.still(unit), patience: patience, orphans)
             if let caught { hold.adopt(caught) }
+            if let custody { hold.adopt(try kept(custody)) }
             return hold
         } catch {
             if let caught { Tracing.release(caught.id) }
             throw error
         }
+    }
+
+    private func kept(_ thread: ThreadID) throws(PatcherError) -> HeldThread {
+        var held = HeldThread(thread, session.process)
+        held.isKept = true
+        held.phase = .stopped
+        guard !Tracing.registers(thread, into: &held.registers).failed else { throw .gone(session.process) }
+        return held
     }
 
     /// The state before: no byte was changed.
@@ -209,6 +220,10 @@ struct Committer {
             isLoop
             ? "It keeps the old code for good: \(restart), or leave it deferred to its next start (tsugite watch)."
             : "Wait longer (--wait 5m), wait at the function's return (--at-return), or \(restart)."
+        if busy.function == BusyThread.coroutine {
+            finding.remedy =
+                "Wait until it is back on its own stack (--wait 5m, or --at-return), or \(restart)."
+        }
         return finding
     }
 }

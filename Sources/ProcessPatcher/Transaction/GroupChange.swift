@@ -198,7 +198,8 @@ struct GroupChange {
                     member.isGone = true
                     continue
                 }
-                return .busy(Failure(process: member.change.session.process, result: .deferred, finding: error.finding))
+                return .busy(
+                    Failure(process: member.change.session.process, result: .deferred, finding: error.finding))
             }
         }
         let start = MonotonicTime.now.nanoseconds
@@ -306,7 +307,8 @@ struct LastProcess {
             isNear
             ? (number + 1...now).map { ProcessID($0) }
             : ((try? ProcessList.now()) ?? []).filter {
-                now > number ? $0.rawValue > number && $0.rawValue <= now : $0.rawValue > number || $0.rawValue <= now
+                now > number
+                    ? $0.rawValue > number && $0.rawValue <= now : $0.rawValue > number || $0.rawValue <= now
             }
         return candidates.contains { candidate in
             guard !parents.contains(candidate), let stat = try? reader.stat(of: candidate) else { return false }

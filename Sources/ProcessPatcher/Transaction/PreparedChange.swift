@@ -29,7 +29,8 @@ final class PreparedChange {
         let result: Committer.Result
         do {
             result = try Committer(
-                session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: atReturn
+                session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: atReturn,
+                custody: context.custody
             ).run(plan)
         } catch {
             try? removeImages()
