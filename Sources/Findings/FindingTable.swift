@@ -69,6 +69,8 @@ extension FindingCode {
     public static let processGroup = FindingCode(rawValue: "USR-GROUP")
     /// A thread never leaves a function: an event loop; evidence: thread, function, stack, tries.
     public static let processNeverReturns = FindingCode(rawValue: "USR-NEVER-RETURNS")
+    /// The program runs inside of another one that translates its code; evidence: emulator.
+    public static let processEmulated = FindingCode(rawValue: "USR-EMULATED")
     /// The list of programs that are never changed can't be understood; evidence: line.
     public static let neverList = FindingCode(rawValue: "CLI-NEVER-LIST")
     /// New processes can't be held: the kernel or the rights for it are missing; evidence: call, errno.
@@ -357,6 +359,10 @@ extension FindingCode {
             code: .processNeverReturns,
             meaning: "A thread has stayed in one call of the function all the time: an event loop.",
             remedy: "Restart the service, or leave it deferred: its next start is changed by tsugite watch."),
+        Entry(
+            code: .processEmulated,
+            meaning: "The program's code is translated by another program, which would never see the change.",
+            remedy: "Run it without the tool (valgrind, DynamoRIO, Pin, qemu-user)."),
         Entry(
             code: .neverList, meaning: "The list of programs that are never changed can't be understood.",
             remedy: "Each line is: name, exe, unit or cgroup, a blank, and the value."),

@@ -76,7 +76,7 @@ extension ProcessTests {
             #expect(victim.ask("stay") == "ok")
             let both = ProcessSelection.processes([victim.pid, other.pid])
             let report = try ProcessPatcher.apply(
-                [patch], to: both, ProcessPatcher.ApplyOptions(wait: .milliseconds(200)))
+                [patch], to: both, ProcessPatcher.ApplyOptions(wait: .seconds(1)))
             #expect(report.result == .partial)
             try records.note(report, [(patch, file)])
             let status = try ProcessPatcher.status(both, records: records)

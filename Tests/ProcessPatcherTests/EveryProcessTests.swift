@@ -9,6 +9,8 @@ import Testing
 
 /// A program that writes what its function answers into a file, again and again: for places without a terminal.
 private struct Beat {
+    /// Keeps the folder.
+    private let compiler: Compiler
     let folder: String
     let program: String
     let patch: PatchInput
@@ -34,6 +36,7 @@ private struct Beat {
 
     init(_ flags: [String] = []) throws {
         let compiler = try Compiler()
+        self.compiler = compiler
         folder = compiler.folder
         program = try compiler.compile(
             Self.source(1), ["-O2", "-Wl,--build-id", Lab.mark] + flags, name: "beat")
@@ -133,7 +136,7 @@ extension ProcessTests {
         @Test func `two thousand threads`() throws {
             let lab = try Lab.of()
             let victim = try lab.start()
-            #expect(victim.ask("threads 2000") == "ok")
+            #expect(victim.ask("sleepers 2000") == "ok")
             try expectApplied(apply([lab.patch()], victim, wait: .seconds(60)))
             #expect(victim.ask("a") == "42")
             try expectApplied(undo("lab-fix", victim, wait: .seconds(60)))

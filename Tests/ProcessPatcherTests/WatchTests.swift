@@ -54,6 +54,8 @@ extension ProcessTests {
     struct WatchTests {
         /// A library with a constructor, a program that links it and one that loads it later, a program of its own.
         private struct Programs {
+            /// Keeps the folder.
+            private let compiler: Compiler
             let folder: String
             let library: String
             let linked: String
@@ -72,6 +74,7 @@ extension ProcessTests {
 
             init() throws {
                 let compiler = try Compiler()
+                self.compiler = compiler
                 folder = compiler.folder
                 library = try compiler.compile(
                     Self.library(1), ["-O2", "-shared", "-fPIC", "-Wl,--build-id", Lab.mark], name: "libw.so")
@@ -83,7 +86,7 @@ extension ProcessTests {
                     #include <stdio.h>
                     extern int at_start, answer(void);
                     int main(int c, char **v) { printf("%d %d\\n", at_start, answer()); return answer() != 42; }
-                    """, ["-O2", "-Wl,-rpath," + compiler.folder, library], name: "linked")
+                    """, ["-O2", "-L" + compiler.folder, "-Wl,-rpath," + compiler.folder, "-lw"], name: "linked")
                 loading = try compiler.compile(
                     """
                     #include <dlfcn.h>

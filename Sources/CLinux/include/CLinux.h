@@ -11,6 +11,7 @@
 #include "linux_memory.h"
 #include "linux_processes.h"
 #include "linux_sandbox.h"
+#include "linux_socket.h"
 #include "linux_spawn.h"
 #include "linux_trace.h"
 #include "linux_watch.h"

@@ -40,6 +40,12 @@ final class ProcessSession {
         {
             throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
         }
+        if let emulator = Emulators.of(process) {
+            throw PatcherError(
+                Finding(
+                    .processEmulated, "process \(process) runs inside of \(emulator), which translates its code",
+                    evidence: ["pid": "\(process)", "emulator": emulator]))
+        }
         self.alive = alive
         memory = try ProcessMemory(alive)
         space = AddressSpace([])

@@ -61,6 +61,9 @@ final class Unwinder {
                 walk.isFree = !walk.isForeign
                 return walk
             case .failed:
+                walk.isForeign =
+                    space.ownStack(
+                        sp: RemoteAddress(frame.sp), threadPointer: thread.registers.threadPointer) == nil
                 return walk
             case .caller(let caller, let isSignal):
                 isCall = !isSignal

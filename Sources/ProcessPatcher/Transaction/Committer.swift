@@ -65,6 +65,7 @@ struct Committer {
         var delay = Self.shortest
         var caught: HeldThread?
         var same = SameCall()
+        var lastBusy: Attempt?
         while true {
             _ = orphans.settle(until: min(deadline, MonotonicTime.now.advanced(by: .seconds(1))))
             let patience = Self.shortestPatience << UInt64(min(tries / 4, 4))
@@ -97,13 +98,14 @@ struct Committer {
                 return Result(kind: .blocked(finding), tries: tries)
             case .busy, .unstoppable, .restless:
                 same.note(attempt)
+                if case .busy = attempt { lastBusy = attempt }
                 if atReturn, case .busy(let busy) = attempt, let unwinder, hold.settle() == 0 {
                     caught = ReturnWait.follow(busy, unwinder, watch, session.space, until: deadline)
                     if caught != nil { break }
                 }
                 if wait(attempt, tries, &hold, &delay) { break }
                 try takeBack(plan)
-                return Result(kind: .deferred(evidence(attempt, tries, same)), tries: tries)
+                return Result(kind: .deferred(evidence(lastBusy ?? attempt, tries, same)), tries: tries)
             }
             try session.refreshMappings()
         }

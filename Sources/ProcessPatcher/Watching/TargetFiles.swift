@@ -92,17 +92,17 @@ struct TargetFiles {
         guard let file = try? ELFFile(ByteStorage(reading: path)), let id = (try? file.buildID()) ?? nil,
             names[id] != nil
         else { return }
-        watch(path, isProgram: file.segments.contains { $0.type == .interp } || file.type == .executable, queue)
+        watch(path, queue)
     }
 
     private mutating func mark(_ path: String, _ queue: StartQueue) {
         guard let facts = try? FileFacts.of(path), looked.insert(facts.identity).inserted else { return }
-        watch(path, isProgram: true, queue)
+        watch(path, queue)
     }
 
-    private mutating func watch(_ path: String, isProgram: Bool, _ queue: StartQueue) {
+    private mutating func watch(_ path: String, _ queue: StartQueue) {
         guard (try? queue.add(path, .opening)) != nil else { return }
-        if isProgram { try? queue.add(path, .execution) }
+        try? queue.add(path, .execution)
         count += 1
     }
 }

@@ -101,6 +101,7 @@ let labSource = #"""
         return NULL;
     }
     static void *stay_thread(void *arg) { (void)arg; stay(1); return NULL; }
+    static void *sleeper(void *arg) { for (;;) { last[0] = answer(4); usleep(50000); } return arg; }
     static void *linger_thread(void *arg) { for (;;) { last[0] = linger(40); getppid(); } return arg; }
     static ucontext_t scheduler, coroutine; static volatile int in_coroutine;
     static void coroutine_body(void) { in_coroutine = 1; wait_inside(); in_coroutine = 2; swapcontext(&coroutine, &scheduler); }
@@ -289,6 +290,7 @@ let labSource = #"""
                 printf("%d %d\n", low, high);
             }
             else if (!strcmp(w, "stay")) { int before = inside; start(stay_thread, 0, 0); await(before + 1); puts("ok"); }
+            else if (!strcmp(w, "sleepers")) { for (long i = 0; i < n; i++) start(sleeper, 0, 64 << 10); usleep(20000); puts("ok"); }
             else if (!strcmp(w, "linger")) { start(linger_thread, 0, 0); usleep(20000); puts("ok"); }
             else if (!strcmp(w, "lingered")) { usleep(20000); printf("%d\n", last[0]); }
             else if (!strcmp(w, "coroutine")) { int before = inside; start(coroutine_thread, 0, 0); await(before + 1); puts("ok"); }
