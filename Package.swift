@@ -115,7 +115,11 @@ let package = Package(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
         tests("ClientTests", ["Client", "Channel", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
-        tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
+        tests(
+            "EndToEnd",
+            [
+                "tsugite", "tsugite-channel", "ProcessPatcher", "Channel", "Findings", "Linux", "LivePatch", "ELF",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
