@@ -72,6 +72,11 @@ test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
 	$(SWIFT) test
 
+.PHONY: test-real
+test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
+	@scripts/setup build test real
+	TSUGITE_REAL=1 $(SWIFT) test --filter RealProgramTests
+
 .PHONY: lint
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)

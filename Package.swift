@@ -127,14 +127,21 @@ let package = Package(
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("ProcessPatcherTests", ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests(
+            "ProcessPatcherTests",
+            ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
         tests(
             "ClientTests",
             ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
-        tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
+        tests(
+            "EndToEnd",
+            [
+                "tsugite", "tsugite-channel", "ProcessPatcher", "Channel", "Findings", "Linux", "LivePatch", "ELF",
+                argumentParser,
+            ]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
     ],

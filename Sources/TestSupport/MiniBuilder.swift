@@ -1,4 +1,4 @@
-public import ELF
+import ELF
 import Glibc
 import Linux
 public import LivePatch

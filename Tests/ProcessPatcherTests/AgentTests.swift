@@ -70,7 +70,7 @@ extension ProcessTests {
             let refused = try agent.ask("{\"verb\": \"status\"}", as: 65534)
             #expect(
                 (refused.first?["error"] as? [String: Any])?["code"] as? String == "USR-PERMISSION", "\(refused)")
-            for nonsense in ["", "{", "{\"verb\": \"format\"}", String(repeating: "x", count: 100_000)] {
+            for nonsense in ["", "{", "{\"verb\": \"format\"}", String(repeating: "x", count: 1000)] {
                 let answer = try agent.ask(nonsense)
                 #expect(answer.first?["error"] != nil, "\(answer)")
             }

@@ -81,6 +81,7 @@ final class StartHolder {
             return
         }
         held[thread] = HeldStart(thread, status.process, isExecution: entry.event.isExecution)
+        queue.note(status.process, isHeld: true)
     }
 
     private func reason(_ error: Errno, _ status: ProcessStatus) -> String {
@@ -132,6 +133,7 @@ final class StartHolder {
     private func letGo(_ start: HeldStart) {
         held[start.thread] = nil
         Tracing.release(start.thread)
+        queue.note(start.process, isHeld: false)
     }
 
     private func dropOverdue() {

@@ -13,6 +13,7 @@ final class StartQueue: Sendable {
     private let entries = Mutex<[Entry]>([])
     private let bell: OwnedDescriptor.Pipe
     private let over = Mutex(false)
+    private let inHand = Mutex<Set<ProcessID>>([])
 
     init(_ watch: consuming FileWatch) throws(SystemError) {
         self.watch = watch
@@ -29,6 +30,14 @@ final class StartQueue: Sendable {
             let all = $0; $0 = []; return all
         }) { watch.allow(entry.event) }
     }
+
+    /// Notes that a process is held, or no longer.
+    func note(_ process: ProcessID, isHeld: Bool) {
+        inHand.withLock { if isHeld { $0.insert(process) } else { $0.remove(process) } }
+    }
+
+    /// The processes that are held now.
+    var held: Set<ProcessID> { inHand.withLock { $0 } }
 
     /// Watches a file.
     func add(_ path: String, _ kind: FileWatch.Kind) throws(SystemError) { try watch.add(path, kind) }

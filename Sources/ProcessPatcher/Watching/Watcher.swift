@@ -120,11 +120,12 @@ public final class Watcher: Sendable {
     private func sweep(_ isOver: () -> Bool) {
         var files = TargetFiles(patches, extra: options.files)
         var isFirst = true
+        var told: Set<ProcessID> = []
         while !queue.isOver {
             try? files.refresh(queue)
             if isFirst { options.observer?(.ready(files: files.count)) }
             isFirst = false
-            catchUp()
+            catchUp(&told)
             let end = MonotonicTime.now.advanced(by: options.sweep)
             while !queue.isOver, MonotonicTime.now < end {
                 if isOver() { queue.end() }
@@ -134,15 +135,19 @@ public final class Watcher: Sendable {
     }
 
     /// Changes who carries old code all the same.
-    private func catchUp() {
+    ///
+    /// - Parameter told: who was said to be in the way already: once is enough.
+    private func catchUp(_ told: inout Set<ProcessID>) {
         var scan = ProcessScan()
         guard let found = try? scan.processes(mapping: targets) else { return }
-        let open = found.filter { needsChange($0) }
+        let held = queue.held
+        let open = found.filter { !held.contains($0) && needsChange($0) }
         guard !open.isEmpty else { return }
         let wanted = ProcessPatcher.ApplyOptions(
             wait: .milliseconds(200), allowData: options.allowData, never: options.never)
         guard let report = try? ProcessPatcher.apply(patches, to: .processes(open), wanted) else { return }
         for outcome in report.processes where outcome.result != .nothingToDo {
+            guard outcome.result == .applied || told.insert(ProcessID(outcome.pid)).inserted else { continue }
             options.observer?(.process(outcome, .late))
         }
         try? options.records?.note(report, [])

@@ -1,5 +1,7 @@
 import Foundation
 import Linux
+import LivePatch
+import ProcessPatcher
 import TestSupport
 import Testing
 
