@@ -27,7 +27,7 @@ extension ProcessTests {
             for kill in 1...Self.kills {
                 let command = try #require(words.randomElement())
                 // Follows the machine's speed, so that about two kills of three come in the middle.
-                if try run(command, cutAfter: UInt32.random(in: 0...span)) {
+                if try runAndKill(TsugiteCommand.path, command, afterMicroseconds: UInt32.random(in: 0...span)) {
                     cut += 1
                     span += span / 16 + 1
                 } else {
@@ -79,7 +79,8 @@ extension ProcessTests {
             for (number, words) in [together, apart].enumerated() {
                 for kill in 1...max(Self.kills / 4, 1) {
                     let command = try #require(words.randomElement())
-                    _ = try run(command + pids, cutAfter: UInt32.random(in: 0...span))
+                    _ = try runAndKill(
+                        TsugiteCommand.path, command + pids, afterMicroseconds: UInt32.random(in: 0...span))
                     for victim in victims {
                         #expect(
                             ["41", "42", "43"].contains(victim.ask("a") ?? ""), "after kill \(kill) of \(command)")
@@ -108,20 +109,6 @@ extension ProcessTests {
                 longest = max(longest, MonotonicTime.now.nanoseconds - start)
             }
             return UInt32(truncatingIfNeeded: min(longest / 1000, 2_000_000))
-        }
-
-        /// Starts the command and kills it after some microseconds; answers whether it was still at work.
-        private func run(_ command: [String], cutAfter delay: UInt32) throws -> Bool {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: TsugiteCommand.path)
-            process.arguments = command
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            usleep(delay)
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            return process.terminationReason == .uncaughtSignal
         }
 
         /// No thread is stopped or traced once the killed patcher has gone.
