@@ -129,7 +129,9 @@ let package = Package(
         tests(
             "ClientTests",
             ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
-        tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
+        tests(
+            "EndToEnd",
+            ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF", argumentParser]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
     ],
