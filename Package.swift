@@ -92,7 +92,7 @@ let package = Package(
                 ])
             ]),
         room("Channel", ["Linux", "Findings", crypto, cryptoExtras]),
-        room("Client", ["Channel", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        room("Client", ["Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         room("Console", ["Findings", argumentParser]),
         room("ChannelHTTP", ["Channel", "Findings", httpClient, tls] + nio),
         .executableTarget(
@@ -125,7 +125,7 @@ let package = Package(
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
-        tests("ClientTests", ["Client", "Channel", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
+        tests("ClientTests", ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
         tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),

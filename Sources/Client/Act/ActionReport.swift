@@ -1,4 +1,5 @@
 public import Findings
+public import KernelPatcher
 public import ProcessPatcher
 
 /// What an action came to, step by step; documented as `tsugite.action/1`.
@@ -13,6 +14,8 @@ public struct ActionReport: Sendable, Equatable, Codable {
         public var outcome: OperationReport.Result
         /// What happened in the processes.
         public var operations: [OperationReport]
+        /// What happened in the kernel; nil for an update of processes.
+        public var kernel: [KernelReport]?
         /// Why it didn't end as applied.
         public var finding: Finding?
     }
@@ -53,6 +56,7 @@ public struct ActionReport: Sendable, Equatable, Codable {
         let inner = steps.flatMap(\.operations).flatMap {
             $0.processes.compactMap(\.finding) + [$0.finding].compactMap { $0 }
         }
-        return Set((own + inner).map(\.code.rawValue)).sorted()
+        let kernel = steps.flatMap { $0.kernel ?? [] }.flatMap(\.findings)
+        return Set((own + inner + kernel).map(\.code.rawValue)).sorted()
     }
 }

@@ -1,5 +1,6 @@
 import Findings
 import Glibc
+import KernelPatcher
 import Linux
 
 /// The versions whose fixes are in memory, as against those that were booted or started.
@@ -38,7 +39,10 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     public static func compute(_ session: Session) throws(ClientError) -> EffectiveVersions {
         let state = try session.store.state()
         let planner = try session.planner()
-        return make(state.installed, planner.inventory, planner.memory)
+        var found = make(state.installed, planner.inventory, planner.memory)
+        // Where it can't be told, the version that was booted is what scanners shall see.
+        if let version = try? EffectiveKernel.current().version { found.effectiveKernel = version }
+        return found
     }
 
     /// Computed anew by whoever may look into all processes, who also writes the file; others read it, if it is true.

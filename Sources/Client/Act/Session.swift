@@ -1,6 +1,7 @@
 public import Channel
 import Findings
 import Glibc
+import KernelPatcher
 import Linux
 import ProcessPatcher
 
@@ -13,21 +14,38 @@ public struct Session: Sendable {
     /// What must never be touched.
     public let never: NeverList
     let engine: any PatchEngine
+    let kernel: any KernelPatchEngine
 
     /// Reads the configuration.
-    public init(paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine()) throws(ClientError) {
+    public init(
+        paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine(),
+        kernel: any KernelPatchEngine = KernelEngine()
+    ) throws(ClientError) {
         store = StateStore(paths)
         self.engine = engine
+        self.kernel = kernel
         configuration = try Configuration.load(paths.configuration)
         never = try NeverList.load(paths.never)
     }
 
     /// What to plan with, from what runs and is in memory now.
     public func planner(_ catalogues: [String: Catalogue] = [:]) throws(ClientError) -> Planner {
-        Planner(
-            configuration: configuration, never: never, state: try store.state(),
-            inventory: try InventoryScan.now(),
-            memory: try engine.memory(), catalogues: catalogues)
+        let state = try store.state()
+        return Planner(
+            configuration: configuration, never: never, state: state, inventory: try InventoryScan.now(),
+            memory: try engine.memory(), kernelMemory: try kernelMemory(state), catalogues: catalogues)
+    }
+
+    /// Digests of the installed kernel updates that the running kernel has.
+    private func kernelMemory(_ state: ClientState) throws(ClientError) -> Set<String> {
+        let patches = state.installed.filter(\.isKernel).flatMap(\.patches)
+        guard !patches.isEmpty else { return [] }
+        let loaded = try kernel.loaded()
+        let files = PatchStore(store.paths)
+        return Set(
+            patches.map(\.sha256).filter { digest in
+                (try? kernel.module(of: files.path(digest))).map(loaded.contains) == true
+            })
     }
 
     /// Whether things may change by themselves right now.
@@ -119,6 +137,11 @@ extension Session {
             action: step.action, id: step.update.id, outcome: .nothingToDo, operations: [], finding: nil)
         do throws(ClientError) {
             switch step.action {
+            case _ where step.update.isKernel:
+                let done = try changeKernel(step)
+                report.kernel = done
+                report.outcome = ActionReport.whole(done.map { OperationReport.Result($0.result) })
+                return report
             case .install: report.operations = try install(step.update)
             case .remove:
                 for patch in step.update.patches {
@@ -135,18 +158,32 @@ extension Session {
 
     private var wait: Duration { .seconds(configuration.waitSeconds) }
 
-    private func install(_ update: InstalledUpdate) throws(ClientError) -> [OperationReport] {
-        guard !update.isKernel else {
-            throw ClientError(
-                .kernelUnsupported, "\(update.id) is for the kernel, which this build can't patch",
-                ["update": update.id], remedy: "Boot the fixed kernel from disk.")
+    /// Puts an update into the running kernel, or takes it out.
+    private func changeKernel(_ step: Plan.Step) throws(ClientError) -> [KernelReport] {
+        let files = try self.files(of: step.update)
+        var reports: [KernelReport] = []
+        switch step.action {
+        case .install: for file in files { reports.append(try kernel.apply(file, wait: wait)) }
+        case .remove:
+            for file in files { reports.append(try kernel.undo(try kernel.module(of: file), wait: wait)) }
         }
+        return reports
+    }
+
+    /// The files of an update in this machine's store, each verified once more.
+    private func files(of update: InstalledUpdate) throws(ClientError) -> [String] {
         let patches = PatchStore(store.paths)
         for patch in update.patches where !patches.has(patch) {
             throw ClientError(
                 .channelMismatch, "the file of \(update.id) isn't in this machine's store, or is damaged",
                 ["file": patches.path(patch.sha256)], remedy: "tsugite upgrade fetches it again.")
         }
+        return update.patches.map { patches.path($0.sha256) }
+    }
+
+    private func install(_ update: InstalledUpdate) throws(ClientError) -> [OperationReport] {
+        _ = try files(of: update)
+        let patches = PatchStore(store.paths)
         // Files of one process go in together; so processes are grouped by the builds that they run.
         let inventory = try InventoryScan.now()
         var files: [ProcessID: [String]] = [:]

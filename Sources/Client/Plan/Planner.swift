@@ -23,19 +23,22 @@ public struct Planner: Sendable {
     public var inventory: SystemInventory
     /// What is in memory: for each process the digests of the patches in effect.
     public var memory: [ProcessID: Set<String>]
+    /// Digests of the installed kernel updates that the running kernel has.
+    public var kernelMemory: Set<String>
     /// What the channels offer, by label.
     public var catalogues: [String: Catalogue]
 
     /// Makes a planner.
     public init(
         configuration: Configuration, never: NeverList, state: ClientState, inventory: SystemInventory,
-        memory: [ProcessID: Set<String>], catalogues: [String: Catalogue]
+        memory: [ProcessID: Set<String>], kernelMemory: Set<String> = [], catalogues: [String: Catalogue]
     ) {
         self.configuration = configuration
         self.never = never
         self.state = state
         self.inventory = inventory
         self.memory = memory
+        self.kernelMemory = kernelMemory
         self.catalogues = catalogues
     }
 
@@ -64,9 +67,14 @@ public struct Planner: Sendable {
                 var candidate = byID[entry.update.id] ?? Self.candidate(entry, source.label)
                 candidate.update.patches.append(
                     .init(sha256: entry.sha256, buildID: entry.buildID, path: entry.path, length: entry.length))
-                let users = inventory.users(of: entry.buildID, never)
-                candidate.concerned += users.count
-                candidate.missing += users.count { memory[$0]?.contains(entry.sha256) != true }
+                if entry.family.kind == .kernel {
+                    candidate.concerned += 1
+                    candidate.missing += kernelMemory.contains(entry.sha256) ? 0 : 1
+                } else {
+                    let users = inventory.users(of: entry.buildID, never)
+                    candidate.concerned += users.count
+                    candidate.missing += users.count { memory[$0]?.contains(entry.sha256) != true }
+                }
                 candidate.rings = approvals(of: entry, source)
                 byID[entry.update.id] = candidate
             }
@@ -131,7 +139,8 @@ extension Planner {
             guard candidate.missing > 0 || (!isKnown && candidate.concerned > 0) else { continue }
             let reason =
                 isKnown
-                ? "\(candidate.missing) new processes without it"
+                ? candidate.update.isKernel
+                    ? "the running kernel lacks it" : "\(candidate.missing) new processes without it"
                 : [candidate.description.severity.rawValue, candidate.description.summary].filter { !$0.isEmpty }
                     .joined(separator: ": ")
             plan.steps.append(
@@ -196,6 +205,7 @@ extension Planner {
 
     private func carriers(of update: InstalledUpdate) -> Int {
         let digests = Set(update.patches.map(\.sha256))
+        if update.isKernel { return 0 }
         return memory.values.count { !$0.isDisjoint(with: digests) }
     }
 

@@ -64,7 +64,10 @@ struct Show: ParsableCommand {
             .filter { pid == nil || $0.0.rawValue == pid }
             let covered = users.filter { planner.memory[$0.0]?.contains($0.1) == true }.map(\.0.rawValue)
             let missing = users.map(\.0.rawValue).filter { !covered.contains($0) }
-            let state = update.trial.map { "on trial until \(Moment.text($0.until))" } ?? "installed"
+            let inKernel = update.patches.allSatisfy { planner.kernelMemory.contains($0.sha256) }
+            let plain =
+                !update.isKernel ? "installed" : inKernel ? "in the running kernel" : "not in the running kernel"
+            let state = update.trial.map { "on trial until \(Moment.text($0.until))" } ?? plain
             return row(update, state, Set(covered).sorted(), Set(missing).sorted())
         }
         return Report(kernel: planner.inventory.kernel, updates: updates, unreadable: planner.inventory.unreadable)
