@@ -11,6 +11,11 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+CUTS ?= 100
+# Where the bootable system is made and kept.
+MACHINE ?= $(CURDIR)/.build/machine
+FIXES ?= 100
+SEED ?= 1
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -34,18 +39,26 @@ build: ## build the release command, .build/release/tsugite
 	$(SWIFT) build $(RELEASE) --product tsugite-channel
 
 .PHONY: install
-install: build ## copy the command to $(PREFIX)/bin, its network part to libexec (DESTDIR is honoured)
+install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
 	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
+	for unit in packaging/systemd/*; do \
+	    sed 's#/usr/bin/tsugite#$(PREFIX)/bin/tsugite#' "$$unit" \
+	        | install -D -m 0644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; done
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite-*
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
 .PHONY: dist
 dist: build ## pack the stripped command and its documents into dist/
 	scripts/dist $(TSUGITE) $(TSUGITE_CHANNEL)
+
+.PHONY: deb
+deb: ## make the Debian packages, dist/*.deb
+	@$(MAKE) -s build
+	scripts/deb $(TSUGITE)
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -78,6 +91,35 @@ fmt: ## lay out all Swift files
 docs: ## make docs/findings.md from the table of codes
 	scripts/findings-doc
 
+.PHONY: test-deb
+test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
+	@scripts/setup build machine
+	@$(MAKE) -s deb
+	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
+
+.PHONY: power-cut
+power-cut: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
+	@scripts/setup build machine
+	@$(MAKE) -s build
+	Tests/Machine/image $(TSUGITE) $(MACHINE)
+	Tests/Machine/power-cut $(MACHINE) $(CUTS)
+
+.PHONY: test-kernel
+test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/test-kernel $(TSUGITE) || [ $$? -eq 77 ]
+
+.PHONY: kernel-sample
+kernel-sample: ## the part of test-kernel that every change must pass (two minutes; make test runs it where QEMU is)
+	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
+
+.PHONY: corpus-kernel
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
+
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
 	scripts/check-readme $(TSUGITE)
@@ -89,6 +131,12 @@ demo: ## fix a real hole in a real nginx, under load, without a restart
 	@scripts/setup build demo
 	@$(MAKE) -s build
 	@Examples/demo/demo $(TSUGITE)
+
+.PHONY: demo-doctor
+demo-doctor: ## bring about the five classic reasons why nothing changed, and ask doctor
+	@scripts/setup build demo
+	@$(MAKE) -s build
+	@Examples/doctor/demo $(TSUGITE)
 
 .PHONY: bench
 bench: ## measure pause, wall time, memory and throughput against their limits

@@ -39,6 +39,7 @@ let package = Package(
         .executable(name: "tsugite-channel", targets: ["tsugite-channel"]),
         .executable(name: "tsugited", targets: ["tsugited"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
+        .library(name: "KernelPatcher", targets: ["KernelPatcher"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -52,6 +53,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDwarf", providers: [.apt(["libdw-dev"])]),
+        .systemLibrary(name: "CLzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CLz4", providers: [.apt(["liblz4-dev"])]),
         room("Findings", []),
         room("Linux", ["CLinux", "Findings"]),
         room("ELF", ["Linux", "Findings"]),
@@ -66,7 +69,19 @@ let package = Package(
                 ])
             ]),
         room("LivePatch", ["ELF", "Findings", crypto]),
-        room("PatchBuilder", ["LivePatch", "ELF", "Linux", "Findings", crypto]),
+        .target(
+            name: "KernelImage", dependencies: ["ELF", "Linux", "Findings", "CZlib", "CZstd", "CLzma", "CLz4"],
+            swiftSettings: strict,
+            // Archives, for the same reason.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "-l:libz.a", "-Xlinker", "-l:libzstd.a", "-Xlinker", "-l:liblzma.a",
+                    "-Xlinker", "-l:liblz4.a",
+                    "-Xlinker", "--exclude-libs=libz.a:libzstd.a:liblzma.a:liblz4.a",
+                ])
+            ]),
+        room("PatchBuilder", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings", crypto]),
+        room("KernelPatcher", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
         .target(
             name: "ProcessPatcher", dependencies: ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"],
             swiftSettings: strict,
@@ -84,7 +99,8 @@ let package = Package(
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "LivePatch", "ELF", "Linux",
+                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "KernelPatcher", "LivePatch",
+                "ELF", "Linux",
                 "Findings",
                 argumentParser,
             ],
@@ -109,8 +125,10 @@ let package = Package(
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
-        tests("PatchBuilderTests", ["PatchBuilder", "LivePatch", "ELF"]),
-        tests("ProcessPatcherTests", ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests(
+            "ProcessPatcherTests",
+            ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
@@ -120,6 +138,8 @@ let package = Package(
             [
                 "tsugite", "tsugite-channel", "ProcessPatcher", "Channel", "Findings", "Linux", "LivePatch", "ELF",
             ]),
+        tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
+        tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -129,6 +149,7 @@ if Context.environment["TSUGITE_FUZZ"] != nil {
     let parsers: [(name: String, dependencies: [Target.Dependency])] = [
         ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
         ("Channel", ["Channel"]),
+        ("KernelImage", ["KernelImage", "ELF"]),
     ]
     for parser in parsers {
         package.targets.append(

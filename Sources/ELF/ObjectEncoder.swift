@@ -2,7 +2,7 @@
 //
 //     file header │ contents of sections, each aligned │ section table
 //
-//     section table:  0 │ groups │ sections as added │ .note.GNU-stack │ .rela* │ .symtab │
+//     section table:  0 │ groups │ sections as added │ .note.GNU-stack │ .rela* │ further tables │ .symtab │
 //                     [.symtab_shndx] │ .strtab │ .shstrtab
 //     symbol table:   0 │ local symbols as added │ all other symbols as added
 //
@@ -62,11 +62,13 @@ struct ObjectNumbering: Sendable {
             if case .section(let id) = $0.place { first + id.number >= reservedIndices } else { false }
         }
         sectionCount = object.sections.count
+        tableCount = object.tables.count
     }
 
     private let sectionCount: Int
+    private let tableCount: Int
     var firstRelocation: Int { firstSection + sectionCount + (addsStackNote ? 1 : 0) }
-    var symbolTable: Int { firstRelocation + relocated.count }
+    var symbolTable: Int { firstRelocation + relocated.count + tableCount }
     var stringTable: Int { symbolTable + (needsExtendedIndices ? 2 : 1) }
     var nameTable: Int { stringTable + 1 }
 
@@ -102,7 +104,7 @@ private struct ObjectEncoder {
     mutating func file() -> [UInt8] {
         var all = groups() + object.sections.map(section)
         if numbers.addsStackNote { all.append(OutputSection(name: ".note.GNU-stack", type: .progbits)) }
-        all += numbers.relocated.map(relocations)
+        all += numbers.relocated.map(relocations) + object.tables.map(table)
         let names = StringTable(object.symbols.map(\.name))
         all.append(symbolTable(names.offsets))
         if numbers.needsExtendedIndices { all.append(extendedIndices()) }
@@ -144,17 +146,27 @@ private struct ObjectEncoder {
 
     private func relocations(_ position: Int) -> OutputSection {
         let target = object.sections[position]
+        return OutputSection(
+            name: ".rela" + target.name, type: .rela,
+            flags: target.flags.contains(.group) ? [.infoLink, .group] : .infoLink, link: numbers.symbolTable,
+            info: numbers.firstSection + position, alignment: 8, entrySize: 24, contents: bytes(target.relocations))
+    }
+
+    private func table(_ table: ObjectWriter.TableEntry) -> OutputSection {
+        OutputSection(
+            name: table.name, type: .rela, flags: table.flags.union(.infoLink), link: numbers.symbolTable,
+            info: numbers.index(of: table.target), alignment: 8, entrySize: 24, contents: bytes(table.relocations))
+    }
+
+    private func bytes(_ relocations: [ObjectWriter.RelocationEntry]) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(target.relocations.count * 24)
-        for entry in target.relocations {
+        bytes.reserveCapacity(relocations.count * 24)
+        for entry in relocations {
             bytes.appendLittleEndian(entry.offset)
             bytes.appendLittleEndian(UInt64(numbers.index(of: entry.symbol)) << 32 | UInt64(entry.type))
             bytes.appendLittleEndian(entry.addend)
         }
-        return OutputSection(
-            name: ".rela" + target.name, type: .rela,
-            flags: target.flags.contains(.group) ? [.infoLink, .group] : .infoLink, link: numbers.symbolTable,
-            info: numbers.firstSection + position, alignment: 8, entrySize: 24, contents: bytes)
+        return bytes
     }
 
     private func symbolTable(_ names: [UInt32]) -> OutputSection {
@@ -179,6 +191,7 @@ private struct ObjectEncoder {
         case .undefined: 0
         case .absolute: 0xfff1
         case .common: 0xfff2
+        case .reserved(let index): index
         case .section(let id):
             numbers.index(of: id) < reservedIndices ? UInt16(numbers.index(of: id)) : extendedIndex
         }

@@ -34,6 +34,8 @@ public struct ObjectWriter: Sendable {
         case common
         /// In that section; the symbol's value is an offset into it.
         case section(SectionID)
+        /// A processor-specific or system-specific index (`SHN_LORESERVE` and up, but not `SHN_XINDEX`).
+        case reserved(UInt16)
     }
 
     /// What `sh_info` of a section refers to.
@@ -77,6 +79,18 @@ public struct ObjectWriter: Sendable {
         var addend: Int64
     }
 
+    /// Names a relocation table of the writer that returned it, and of no other.
+    public struct TableID: Hashable, Sendable {
+        let number: Int
+    }
+
+    struct TableEntry: Sendable {
+        var name: String
+        var target: SectionID
+        var flags: SectionFlags
+        var relocations: [RelocationEntry] = []
+    }
+
     struct Group: Sendable {
         var signature: SymbolID
         var members: [SectionID]
@@ -90,6 +104,7 @@ public struct ObjectWriter: Sendable {
     var sections: [SectionEntry] = []
     var symbols: [SymbolEntry] = []
     var groups: [Group] = []
+    var tables: [TableEntry] = []
     private var sectionSymbols: [SectionID: SymbolID] = [:]
 
     /// Starts an empty object.
@@ -170,6 +185,22 @@ extension ObjectWriter {
     /// Adds a relocation that needs no symbol (index 0).
     public mutating func addRelocation(in section: SectionID, offset: UInt64, type: UInt32, addend: Int64) {
         addRelocation(in: section, offset: offset, type: type, symbol: SymbolID(number: -1), addend: addend)
+    }
+
+    /// Adds a relocation table of its own name beside a section's ordinary one, for a loader that applies it at
+    /// another time; `flags` are added to `SHF_INFO_LINK`.
+    public mutating func addRelocationTable(_ name: String, for section: SectionID, flags: SectionFlags) -> TableID
+    {
+        tables.append(TableEntry(name: name.upToZero, target: section, flags: flags))
+        return TableID(number: tables.count - 1)
+    }
+
+    /// Adds a relocation to such a table; the offset counts from the start of the table's section.
+    public mutating func addRelocation(
+        in table: TableID, offset: UInt64, type: UInt32, symbol: SymbolID, addend: Int64
+    ) {
+        tables[table.number].relocations.append(
+            RelocationEntry(offset: offset, type: type, symbol: symbol, addend: addend))
     }
 
     /// Groups sections that the linker keeps or drops together (`SHT_GROUP`).

@@ -196,7 +196,7 @@ extension FindingCode {
     public static let channelOrder = FindingCode(rawValue: "CHN-ORDER")
 
     /// All codes this version knows.
-    public static let table: [Entry] = roomTable + clientTable
+    public static let table: [Entry] = kernelTable + roomTable + clientTable
 
     /// The rows of the codes above.
     private static let roomTable: [Entry] = [

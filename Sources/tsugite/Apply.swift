@@ -1,21 +1,27 @@
 import ArgumentParser
 import Console
+import KernelPatcher
 import Linux
 import LivePatch
 import ProcessPatcher
 
-/// `tsugite apply`: puts live patches into running processes.
+/// `tsugite apply`: puts live patches into running processes, or into the running kernel.
 struct Apply: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Put live patches into running processes.",
+        abstract: "Put live patches into running processes, or into the running kernel.",
         discussion: """
             Finds every process that runs a binary that a patch is for, proves that the code in memory is the code \
             that the patch was made for, and exchanges the functions while the program runs. A process changes \
             whole or not at all; a busy one is tried again until the time is up.
 
+            A patch file for a kernel goes into the running kernel, after its code in memory was proven to be as \
+            shipped. The kernel moves task after task over to the new code; what isn't over when the time is up is \
+            turned back, and the tasks that held it up are named. The patch is applied again at the next boot.
+
             Example:
               tsugite apply CVE-2025-23419.tsp
+              tsugite apply CVE-2026-23111-kernel.tsp --wait 60s
               tsugite apply fix-a.tsp fix-b.tsp --pid 4711 --wait 5m
               tsugite apply fix.tsp --unit nginx --all-or-nothing
 
@@ -23,7 +29,8 @@ struct Apply: ParsableCommand {
             70 internal error.
             """)
 
-    @Argument(help: "Patch files; all of them go into a process in one step.")
+    @Argument(
+        help: "Patch files; all of them go into a process in one step. Patches for the kernel go in by themselves.")
     var files: [String] = []
 
     @Flag(name: .long, help: "Take up again what busy processes are waiting for, see status.")
@@ -43,6 +50,16 @@ struct Apply: ParsableCommand {
     @Flag(name: .long, help: "Let patches write over read-only data, as those that need it say.")
     var allowData = false
 
+    @Flag(
+        name: .long,
+        help:
+            "Kernel: when the time is up, declare tasks moved over that aren't. Nobody knows then who still runs old code."
+    )
+    var force = false
+
+    @Flag(name: .long, help: "Kernel: don't apply it again at the next boot.")
+    var once = false
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -51,32 +68,48 @@ struct Apply: ParsableCommand {
 
     func run() throws {
         try reportingErrors(json: output.json) {
-            let records = DeferredRecords()
-            let never = try never.list()
-            let patches = try deferred ? Self.waiting(records) : files.map { try Self.load($0) }
-            let options = ProcessPatcher.ApplyOptions(
-                wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData,
-                isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, never: never,
-                includesInit: self.never.`init`, observer: Progress().observer)
-            let selection =
-                deferred ? ProcessSelection.processes(records.all().map { ProcessID($0.pid) }) : processes.selection
-            let report = try ProcessPatcher.apply(patches.map(\.input), to: selection, options)
-            // Without a place for records nothing is remembered; the report says all the same who was busy.
-            try? records.note(report, patches)
-            try finish(report, output)
+            if deferred { return try applyDeferred() }
+            switch try PatchFiles.open(files) {
+            case .processes(let patches): try apply(patches, processes.selection, files)
+            case .kernel(let files): try apply(files)
+            }
         }
     }
 
-    private static func load(_ path: String) throws -> (input: PatchInput, file: [UInt8]) {
-        let file = try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize))
-        return (
-            PatchInput(file.patch, digest: file.id), try FileSystem.read(path, limit: LivePatch.Limits.fileSize)
-        )
+    /// What busy processes are waiting for.
+    private func applyDeferred() throws {
+        let records = DeferredRecords()
+        let all = records.all()
+        let paths = Set(all.map(\.id)).sorted().map { records.patchFile($0) }
+        let patches = try paths.map { path in
+            let file = try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize))
+            return PatchInput(file.patch, digest: file.id)
+        }
+        try apply(patches, .processes(all.map { ProcessID($0.pid) }), paths)
     }
 
-    /// The patches that busy processes are still waiting for.
-    private static func waiting(_ records: DeferredRecords) throws -> [(input: PatchInput, file: [UInt8])] {
-        try Set(records.all().map(\.id)).sorted().map { try load(records.patchFile($0)) }
+    private func apply(_ patches: [PatchInput], _ selection: ProcessSelection, _ paths: [String]) throws {
+        let options = ProcessPatcher.ApplyOptions(
+            wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData,
+            isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, never: try never.list(),
+            includesInit: never.`init`, observer: Progress().observer)
+        let report = try ProcessPatcher.apply(patches, to: selection, options)
+        // Only what somebody still waits for is kept.
+        let isKept = report.processes.contains { $0.result == .deferred }
+        let files = try zip(patches, paths).map { patch, path in
+            (input: patch, file: isKept ? try FileSystem.read(path, limit: LivePatch.Limits.fileSize) : [])
+        }
+        // Without a place for records nothing is remembered; the report says all the same who was busy.
+        try? DeferredRecords().note(report, files)
+        try finish(report, output)
+    }
+
+    private func apply(_ files: [KernelPatchFile]) throws {
+        guard processes.pid.isEmpty else { throw ValidationError("A patch for the kernel has no --pid.") }
+        let options = KernelPatcher.Options(
+            deadline: waiting.wait.duration, isForced: force, allowsReplace: replace, dryRun: dryRun,
+            onProgress: KernelVerbs.progress(output))
+        try KernelVerbs.apply(files, options, keeps: !once, output)
     }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Console
 import Findings
 import Glibc
+import KernelPatcher
 import Linux
 import LivePatch
 import PatchBuilder
@@ -16,8 +17,14 @@ struct Build: ParsableCommand {
             diff reaches is compiled before and after it, and the functions that differ go into the patch. The
             tree itself is never written to. A second patch for the same tree doesn't build it again.
 
+            With --kernel, the patch is for a distributor's shipped kernel: its packages are fetched by the package
+            manager and unpacked, only what the diff reaches is compiled, and every function that is replaced is
+            proven to be the shipped kernel's, byte for byte.
+
             EXAMPLE
               tsugite build --debian nginx --patch CVE-2025-23419.patch -o patches
+              tsugite build --kernel --patch CVE-2026-23111.diff -o CVE-2026-23111-kernel.tsp
+              tsugite build --kernel 6.1.0-54-cloud-amd64 --patch fix.diff --advisory CVE-2026-23111
               tsugite build --source nginx-1.22.1 --patch CVE-2025-23419.patch \\
                 --target /usr/sbin/nginx -o CVE-2025-23419.tsp
 
@@ -52,6 +59,7 @@ struct Build: ParsableCommand {
         help: ArgumentHelp(
             "Shipped ELF files that shall be patched; with --debian they are found.", valueName: "file"))
     var targets: [String] = []
+    @OptionGroup(title: "Kernel options") var kernel: KernelBuildOptions
     @Option(help: ArgumentHelp("Shell command that builds the tree; guessed if left out.", valueName: "command"))
     var buildCommand: String?
     @Option(
@@ -92,15 +100,24 @@ struct Build: ParsableCommand {
             }
             return
         }
-        guard source != nil else { throw ValidationError("Name what to build: --source FOLDER or --debian NAME.") }
         guard withoutPatches.isEmpty, !installDependencies, !cleanRoot else {
             throw ValidationError("--without-patch, --install-dependencies and --clean-root belong to --debian.")
         }
         guard !patches.isEmpty else { throw ValidationError("Name at least one diff: --patch FILE.") }
+        guard kernel.kernel.isEmpty else {
+            guard source == nil, targets.isEmpty else {
+                throw ValidationError("With --kernel, source and target are the kernel's packages.")
+            }
+            return
+        }
+        guard source != nil else {
+            throw ValidationError("Name what to build: --source FOLDER, --debian NAME or --kernel.")
+        }
         guard !targets.isEmpty else { throw ValidationError("Name at least one shipped binary: --target FILE.") }
     }
 
     func run() throws {
+        guard kernel.kernel.isEmpty else { return try runForKernel() }
         if cleanRoot, let debian, !CleanRoot.isInside { return try runInCleanRoot(debian) }
         let progress = BuildProgressLine(isQuiet: quiet || json)
         let report: BuildVerdict
@@ -246,6 +263,52 @@ extension Build {
             throw verdict.status.exit
         }
         guard code == 0 else { throw ExitCode(code) }
+    }
+}
+
+// MARK: - for a kernel
+
+extension Build {
+    private func runForKernel() throws {
+        let progress = BuildProgressLine(isQuiet: quiet || json)
+        var verdict: KernelBuildVerdict
+        do throws(BuildError) {
+            verdict = try buildForKernel { progress.show($0) }
+        } catch {
+            let isNothing = error.finding.code == .kernelNothing
+            verdict = KernelBuildVerdict(
+                outcome: isNothing ? "nothing-to-do" : "blocked", findings: [error.finding])
+        }
+        progress.finish()
+        if json { Output.json(verdict) } else { verdict.print() }
+        guard verdict.status == .done else { throw verdict.status.exit }
+    }
+
+    private func buildForKernel(_ report: @escaping @Sendable (String) -> Void) throws(BuildError)
+        -> KernelBuildVerdict
+    {
+        let path = output ?? (name ?? Self.baseName(patches[0])) + ".tsp"
+        let work = Self.absolute(work ?? Self.defaultWorkFolder)
+        let package = try KernelFetch(work: work, report: report).package(try KernelChoice(kernel.kernel))
+        let builder = try KernelBuilder(package, work: package.root + "/work", jobs: jobs, report: report)
+        let label = KernelPatchLabel(
+            name: name ?? Self.baseName(path), replaces: !kernel.beside, advisories: advisories,
+            effective: kernel.effective, signature: kernel.signature)
+        let result = try builder.build(patches.map(Self.absolute), label)
+        let file: KernelPatchFile
+        do throws(PatchFileError) {
+            file = try KernelPatchFile(result.file)
+        } catch {
+            throw BuildError(error.finding)
+        }
+        do throws(SystemError) {
+            try FileSystem.replace(path, with: result.file)
+        } catch {
+            throw BuildError(error, path: path)
+        }
+        return KernelBuildVerdict(
+            outcome: "built", file: path, kernel: KernelInspectReport(file, includesDiff: false),
+            notes: result.notes)
     }
 }
 

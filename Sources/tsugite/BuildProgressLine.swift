@@ -30,6 +30,12 @@ final class BuildProgressLine: Sendable {
         }
     }
 
+    /// Shows a step that has no number.
+    func show(_ step: String) {
+        guard !isQuiet else { return }
+        if isTerminal { Output.line(String(step.prefix(width))) } else { Output.note(step) }
+    }
+
     /// Wipes the line.
     func finish() {
         if !isQuiet, isTerminal { Output.line("") }

@@ -4,6 +4,7 @@ import Client
 import Console
 import ELF
 import Findings
+import KernelPatcher
 import Linux
 import LivePatch
 
@@ -15,7 +16,8 @@ struct Inspect: ParsableCommand {
         discussion: """
             The file is checked as if it were to be applied: targets, functions and why, symbols, sections, diff. \
             readelf -a and objdump -dr open it as well. Without a file, the updates are listed that the attached \
-            channels have for a kernel, a package or a crash dump of another machine.
+            channels have for a kernel, a package or a crash dump of another machine. A patch for a kernel is a kernel \
+            module, which modinfo knows too.
 
             EXAMPLE
               tsugite inspect CVE-2025-23419.tsp --diff
@@ -52,7 +54,12 @@ struct Inspect: ParsableCommand {
     func run() throws {
         try reportingErrors(json: json) {
             guard let file else { return try inspectElsewhere() }
-            let patch = try PatchFile(ByteStorage(reading: file, limit: LivePatch.Limits.fileSize))
+            let bytes = try ByteStorage(reading: file, limit: LivePatch.Limits.fileSize)
+            if try PatchFiles.isForKernel(bytes) {
+                let report = KernelInspectReport(try KernelPatchFile(ByteView(bytes).bytes), includesDiff: diff)
+                return json ? Output.json(report) : Output.result(report.text)
+            }
+            let patch = try PatchFile(bytes)
             let report = InspectReport(patch, includesDiff: diff)
             if json { Output.json(report) } else { Output.result(report.text) }
         }

@@ -1,18 +1,22 @@
 import ArgumentParser
 import Console
+import Findings
+import KernelPatcher
 import ProcessPatcher
 
-/// `tsugite status`: shows what running processes carry.
+/// `tsugite status`: shows what running processes and the running kernel carry.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show the live patches in running processes.",
+        abstract: "Show the live patches in running processes and in the running kernel.",
         discussion: """
-            Read back from the processes' own memory, not from any record. Nothing is stopped.
+            Read back from the processes' own memory and from the kernel itself, not from any record. Nothing is \
+            stopped.
 
             Example:
               tsugite status
               tsugite status --pid 4711 --json
+              tsugite status --kernel
 
             Exit status: 0 shown (no patch anywhere is an answer, too), 13 blocked, 64 usage, 70 internal error.
             """)
@@ -23,10 +27,58 @@ struct Status: ParsableCommand {
     @Flag(name: .long, help: "Show patches that were undone and only wait in memory, too.")
     var undone = false
 
+    @Flag(name: .long, help: "Only the kernel, with its protections and its transition.")
+    var kernel = false
+
     func run() throws {
         try reportingErrors(json: output.json) {
+            let kept = (try? KernelStore().plan()) ?? KernelPlan()
+            if kernel {
+                let status = try KernelPatcher().status()
+                if output.json { return Output.json(KernelPart(status, kept)) }
+                return Output.result(status.text(isAsked: true, kept: kept) ?? "")
+            }
+            // A kernel that can't be asked must not hide what processes carry.
+            let system = processes.pid.isEmpty ? try? KernelPatcher().status() : nil
             let report = try ProcessPatcher.status(processes.selection)
-            if output.json { Output.json(report) } else { Output.result(text(report)) }
+            if output.json {
+                return Output.json(Whole(report: report, kernel: system.map { KernelPart($0, kept) }))
+            }
+            let parts = [system?.text(isAsked: false, kept: kept), text(report)].compactMap { $0 }
+            Output.result(parts.joined(separator: "\n\n"))
+        }
+    }
+
+    /// The kernel's part of the report: its own words, and the plan for the next boot.
+    private struct KernelPart: Encodable {
+        let status: KernelStatus
+        let kept: KernelPlan
+
+        init(_ status: KernelStatus, _ kept: KernelPlan) {
+            self.status = status
+            self.kept = kept
+        }
+
+        private enum Key: CodingKey { case kept }
+
+        func encode(to encoder: any Encoder) throws {
+            try status.encode(to: encoder)
+            var more = encoder.container(keyedBy: Key.self)
+            try more.encode(kept, forKey: .kept)
+        }
+    }
+
+    /// The processes' report with the kernel's beside it.
+    private struct Whole: Encodable {
+        let report: StatusReport
+        let kernel: KernelPart?
+
+        private enum Key: CodingKey { case kernel }
+
+        func encode(to encoder: any Encoder) throws {
+            try report.encode(to: encoder)
+            var more = encoder.container(keyedBy: Key.self)
+            try more.encodeIfPresent(kernel, forKey: .kernel)
         }
     }
 

@@ -5,21 +5,24 @@ import Client
 @main
 struct Tsugite: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tsugite", abstract: "Put fixed code into running processes, without restarting them.",
+        commandName: "tsugite",
+        abstract: "Put fixed code into running processes and kernels, without restarting them.",
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(
-                name: "Running processes:",
+                name: "Running processes, running kernel:",
                 subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [
                     Show.self, ListTargets.self, Refresh.self, Upgrade.self, Install.self, Remove.self, Accept.self,
                     Hold.self, Unhold.self, Pin.self, Unpin.self, PlanVerb.self, History.self, Effective.self,
-                    Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, Explain.self, ImportConfig.self,
-                    TrialWatch.self,
+                    Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, ReportVerb.self, Explain.self,
+                    ImportConfig.self,
+                    ApplyPackage.self, TrialWatch.self,
                 ]),
+            CommandGroup(name: "Running kernel:", subcommands: [KernelCommands.self]),
             CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
         ])
 
@@ -43,7 +46,7 @@ struct Tsugite: ParsableCommand {
             }
         }
         if !asksForHelp { runDirectly(words) }
-        main(nil)
+        main(asksForHelp ? nil : normalised(words))
     }
 
     /// The verbs that act on processes, whose start is part of the time that they take.
@@ -64,5 +67,15 @@ struct Tsugite: ParsableCommand {
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// `build --kernel` without a value means the running one; the parser knows options with a value only.
+    static func normalised(_ arguments: [String]) -> [String] {
+        guard arguments.first == "build", let at = arguments.firstIndex(of: "--kernel") else { return arguments }
+        let next = at + 1
+        guard next == arguments.count || arguments[next].hasPrefix("-") else { return arguments }
+        var arguments = arguments
+        arguments.insert("running", at: next)
+        return arguments
     }
 }

@@ -1,20 +1,26 @@
 import ArgumentParser
 import Console
+import ELF
+import KernelPatcher
 import Linux
 import LivePatch
 import ProcessPatcher
 
-/// `tsugite undo`: takes a live patch out of running processes.
+/// `tsugite undo`: takes a live patch out of running processes, or out of the running kernel.
 struct Undo: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo",
-        abstract: "Take a live patch out of running processes.",
+        abstract: "Take a live patch out of running processes, or out of the running kernel.",
         discussion: """
             Everything that is needed is read from the processes themselves, so the patch file isn't: name the \
             patch as status shows it, by at least eight digits of its id, or by its file.
 
+            If the word or the file means a patch of the running kernel, that one is taken out, and not applied \
+            at the next boot either.
+
             Example:
               tsugite undo CVE-2025-23419
+              tsugite undo CVE-2026-23111-kernel --wait 60s
               tsugite undo 3f9a21c07b44 --pid 4711
 
             Exit status: 0 undone, 10 nothing to do, 11 partial, 12 deferred (busy), 13 blocked, 64 usage, \
@@ -31,6 +37,12 @@ struct Undo: ParsableCommand {
 
     func run() throws {
         try reportingErrors(json: output.json) {
+            let modules = try processes.pid.isEmpty ? kernelModules() : []
+            if !modules.isEmpty {
+                let options = KernelPatcher.Options(
+                    deadline: waiting.wait.duration, onProgress: KernelVerbs.progress(output))
+                return try KernelVerbs.undo(modules, options, output)
+            }
             let selector = try selector()
             let report = try ProcessPatcher.undo(
                 selector, in: processes.selection, wait: waiting.wait.duration,
@@ -41,9 +53,19 @@ struct Undo: ParsableCommand {
         }
     }
 
+    /// The kernel patches that are meant.
+    private func kernelModules() throws -> [String] {
+        guard isFile else { return try KernelVerbs.modules(patch) }
+        let bytes = try ByteStorage(reading: patch, limit: LivePatch.Limits.fileSize)
+        guard try PatchFiles.isForKernel(bytes) else { return [] }
+        return [try KernelPatchFile(ByteView(bytes).bytes).patch.module]
+    }
+
+    private var isFile: Bool { patch.hasSuffix(".tsp") || patch.contains("/") }
+
     /// A file is meant if there is one of that name that isn't a plain word.
     private func selector() throws -> PatchSelector {
-        guard patch.hasSuffix(".tsp") || patch.contains("/") else { return PatchSelector(patch) }
+        guard isFile else { return PatchSelector(patch) }
         return PatchSelector(
             try PatchFile(ByteStorage(reading: patch, limit: LivePatch.Limits.fileSize)).id)
     }

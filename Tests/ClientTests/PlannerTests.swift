@@ -204,6 +204,32 @@ struct World {
         let whole = EffectiveVersions.make(world.state.installed, world.inventory, world.memory)
         #expect(whole.packages.map(\.effective) == ["3.0.15-1"])
     }
+
+    @Test func `effective versions go stale by our updates only, not by foreign patches or ended processes`()
+        throws
+    {
+        var world = World()
+        try world.offer("A", version: "3.0.9-1")
+        world.install("A", in: [10, 11])
+        func versions() -> EffectiveVersions {
+            .make(world.state.installed, world.inventory, world.memory)
+        }
+        let recorded = versions()
+        #expect(versions().changes(since: recorded).isEmpty)
+        world.memory[ProcessID(12)] = ["a patch that somebody applied by hand"]
+        #expect(versions().changes(since: recorded).isEmpty)
+        #expect(versions().set == recorded.set)
+        let all = world.inventory
+        world.inventory.modules = world.inventory.modules.mapValues {
+            var module = $0
+            module.processes.removeAll { $0 == ProcessID(11) }
+            return module
+        }
+        world.memory[ProcessID(11)] = nil
+        #expect(versions().changes(since: recorded).isEmpty)
+        world.inventory = all
+        #expect(versions().changes(since: recorded).map(\.name) == ["libssl3"])
+    }
 }
 
 /// What a boot makes of the one before.

@@ -146,4 +146,22 @@ struct ObjectWriterTests {
         }
         #expect(file.section(named: ".strtab")?.size == 1 + 7 + 6 + 3 + 4)
     }
+
+    @Test func `writes further relocation tables and reserved section indices`() throws {
+        var object = ObjectWriter(machine: .x86_64)
+        let text = object.addSection(
+            ".text", type: .progbits, flags: [.alloc, .execinstr], alignment: 16, contents: [0xe8, 0, 0, 0, 0])
+        let symbol = object.addSymbol(".klp.sym.vmlinux.f,2", place: .reserved(0xff20))
+        let table = object.addRelocationTable(".klp.rela.vmlinux..text", for: text, flags: [.alloc])
+        object.addRelocation(in: table, offset: 1, type: 4, symbol: symbol, addend: -4)
+        let file = try ELFFile(ByteView(object.encode().bytes))
+        let section = try #require(file.section(named: ".klp.rela.vmlinux..text"))
+        #expect(section.type == .rela && section.flags == [.alloc, .infoLink])
+        #expect(try file.section(section.info).name == ".text")
+        #expect(try file.section(section.link).type == .symtab)
+        let relocation = try #require(try file.relocations(in: section).first)
+        #expect(relocation.offset == 1 && relocation.addend == -4)
+        #expect(try file.symbols()[relocation.symbol].place == .reserved(0xff20))
+        #expect(file.section(named: ".rela.text") == nil)
+    }
 }

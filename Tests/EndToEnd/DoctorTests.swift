@@ -261,6 +261,25 @@ struct DoctorTests {
         #expect(exitCode(try site.machine("doctor", "--fix")) == 0)
     }
 
+    @Test func `EFF-STALE isn't said of what others do: a patch by hand, a process that ends, a program rebuilt`()
+        throws
+    {
+        let site = try ClientSite()
+        let other = try ClientSite()
+        try site.publish()
+        try site.configure("autoinstall: yes\n")
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        _ = try other.shop.build(other.diff(to: 2), target: "shop", output: "hand.tsp")
+        #expect(exitCode(try site.tsugite(["apply", other.shop.path("hand.tsp")])) == 0)
+        #expect(try site.codes() == [])
+        try FileSystem.remove(other.shop.tree + "/shop")
+        try other.shop.make()
+        #expect(try site.codes() == [])
+        try site.end()
+        // Nothing that the channel cares for runs any more, which is another finding.
+        #expect(try site.codes() == ["SRC-DETACHED"])
+    }
+
     @Test func `CLI-CONFIG and CLI-DISABLED: the site's own decisions`() throws {
         let site = try ClientSite()
         try site.publish()

@@ -24,6 +24,8 @@ import Testing
         #expect(found.group == ProcessID(17))
         #expect(found.startTime == 4711)
         #expect(!found.isKernelThread)
+        let bytes = Array("42 (\(name)) \(Self.numbers)\n".utf8)
+        #expect(ProcessStat.state(in: bytes.span) == "S")
     }
 
     @Test func `tells kernel threads and zombies`() throws {

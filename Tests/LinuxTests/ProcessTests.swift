@@ -69,9 +69,11 @@ struct `Processes` {
                 return threads.count == 2501
             })
         #expect(Set(threads).count == 2501)
+        #expect(victim.eventually { threads.allSatisfy { list.state(of: $0) == "S" } })
         try victim.id.send(.kill)
         _ = try victim.wait()
         #expect(throws: SystemError.self) { try list.read(into: &threads) }
+        #expect(list.state(of: ThreadID(victim.id.rawValue)) == nil)
     }
 
     @Test func `a hostile process name is read as it is`() throws {

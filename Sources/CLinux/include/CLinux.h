@@ -9,6 +9,7 @@
 #include "linux_files.h"
 #include "linux_hold.h"
 #include "linux_memory.h"
+#include "linux_modules.h"
 #include "linux_processes.h"
 #include "linux_sandbox.h"
 #include "linux_socket.h"

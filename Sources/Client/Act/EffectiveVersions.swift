@@ -30,7 +30,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     public var effectiveKernel: String
     /// Packages with updates, by name.
     public var packages: [Package]
-    /// Digests of the patches in memory, sorted.
+    /// Digests of the installed updates' patches that are in memory, sorted; patches from elsewhere don't count.
     public var set: [String]
 
     /// From what is in memory now.
@@ -76,10 +76,11 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
             packages[update.package] = package
         }
         for name in packages.keys where packages[name]?.missing ?? 0 > 0 { packages[name]?.effective = nil }
+        let ours = Set(installed.flatMap(\.patches).map(\.sha256))
         return EffectiveVersions(
             kernel: inventory.kernel, effectiveKernel: inventory.kernel.release,
             packages: packages.values.sorted { $0.name < $1.name },
-            set: Set(memory.values.flatMap { $0 }).sorted())
+            set: Set(memory.values.flatMap { $0 }).intersection(ours).sorted())
     }
 
     /// Writes the file.

@@ -84,7 +84,9 @@ extension Session {
                 updates: report.steps.map { ($0.action == .install ? "+" : "-") + $0.id }, codes: report.codes))
         try store.write(report, to: store.paths.lastAction)
         try refreshPlans()
-        try EffectiveVersions.compute(self).write(store)
+        let after = try planner()
+        try EffectiveVersions.make(after.state.installed, after.inventory, after.memory).write(store)
+        try CoveredPaths.write(after, store.paths)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }

@@ -129,7 +129,7 @@ public struct DoctorEntry: Sendable {
         DoctorEntry(
             .libraryDeleted, .warning,
             symptom: "A package was updated on disk, and processes still run the old build.",
-            detection: "Mapped files that were replaced on disk, and that no update covers in memory."),
+            detection: "Mapped files of packages that were replaced on disk, and that no update covers in memory."),
         DoctorEntry(
             .autoOff, .warning,
             symptom: "Updates are known and nothing happens.",
@@ -145,7 +145,7 @@ public struct DoctorEntry: Sendable {
         DoctorEntry(
             .effectiveStale, .warning,
             symptom: "Scanners see other versions than those in memory.",
-            detection: "The recorded set is compared with what is read back from all processes.",
+            detection: "The recorded versions are compared with what is read back from all processes.",
             fix: ["effective", "--refresh"]),
         DoctorEntry(
             .clientDisabled, .note,

@@ -21,10 +21,8 @@ extension Session {
                 facts.packageFiles[family.name] = DiskVersions.files(of: family.name, store.paths.root)
             }
         }
-        for module in facts.planner.inventory.modules.values where module.isDeleted && FileFacts.exists(module.path)
-        {
-            facts.replacedPaths.insert(module.path)
-        }
+        let replaced = facts.planner.inventory.modules.values.filter { $0.isDeleted && FileFacts.exists($0.path) }
+        facts.replacedPaths = DiskVersions.packaged(Set(replaced.map(\.path)), store.paths.root)
         for folder in configuration.mirrors {
             let status = try asClient { () throws(ChannelError) in try Mirror(folder: folder).status() }
             facts.mirrors.append((folder, status, (try? FileSystem.freeBytes(at: folder)) ?? 0))
@@ -35,6 +33,17 @@ extension Session {
         return facts
     }
 
+    /// Both axes.
+    public func report(
+        _ catalogues: [String: Catalogue], disk: DiskVersions, facts: [AdvisoryFact]
+    ) throws(ClientError) -> TwoAxisReport {
+        var files: [String: Set<String>] = [:]
+        for package in Set(facts.flatMap { disk.binaries(of: $0.package) }) {
+            files[package] = DiskVersions.files(of: package, store.paths.root)
+        }
+        return .make(try planner(catalogues), disk: disk, facts: facts, files: files, at: .now())
+    }
+
     /// Whether a process of that number is one of this command's.
     private static func isOurs(_ process: Int32) -> Bool {
         var reader = ProcReader()
@@ -43,14 +52,30 @@ extension Session {
 }
 
 extension DiskVersions {
+    /// Those of some paths that belong to a package: what somebody rebuilds by hand is nobody's update.
+    static func packaged(_ paths: Set<String>, _ root: String) -> Set<String> {
+        let folder = "\(root)/var/lib/dpkg/info"
+        guard !paths.isEmpty, let entries = try? Directory.entries(of: folder) else { return [] }
+        var found: Set<String> = []
+        for entry in entries where entry.name.hasSuffix(".list") && found.count < paths.count {
+            found.formUnion(listed("\(folder)/\(entry.name)").intersection(paths))
+        }
+        return found
+    }
+
     /// The files of a package, as dpkg lists them.
     static func files(of package: String, _ root: String) -> Set<String> {
         let folder = "\(root)/var/lib/dpkg/info"
         for name in ["\(package).list", "\(package):amd64.list", "\(package):arm64.list"] {
-            guard let text = try? FileSystem.readText("\(folder)/\(name)") else { continue }
-            // On merged systems /lib is a link to /usr/lib, and maps shows where it leads.
-            return Set(text.split(separator: "\n").map { $0.hasPrefix("/lib") ? "/usr\($0)" : String($0) })
+            let files = listed("\(folder)/\(name)")
+            if !files.isEmpty { return files }
         }
         return []
+    }
+
+    private static func listed(_ path: String) -> Set<String> {
+        guard let text = try? FileSystem.readText(path) else { return [] }
+        // On merged systems /lib is a link to /usr/lib, and maps shows where it leads.
+        return Set(text.split(separator: "\n").map { $0.hasPrefix("/lib") ? "/usr\($0)" : String($0) })
     }
 }

@@ -57,6 +57,15 @@ extension OwnedDescriptor {
         }
     }
 
+    /// Reads once, as much as there is and fits: read(2); answers how many bytes at the front are new, 0 at the end.
+    public borrowing func readSome(
+        into buffer: inout [UInt8], name: @autoclosure () -> String
+    ) throws(SystemError) -> Int {
+        // Sound: the kernel writes no more than the array's count into it.
+        let result = unsafe buffer.withUnsafeMutableBytes { bytes in unsafe read(into: bytes) }
+        return try result.check("read", name())
+    }
+
     /// Writes all bytes at the current position: write(2) until done.
     public borrowing func writeAll(
         _ bytes: [UInt8], name: @autoclosure () -> String

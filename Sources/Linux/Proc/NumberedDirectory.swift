@@ -39,6 +39,20 @@ public struct NumberedDirectory: ~Copyable, Sendable {
     }
 }
 
+extension NumberedDirectory {
+    /// Reads the beginning of a file below the directory into the listing's buffer, in one read; nil if it isn't there.
+    ///
+    /// Enough for the kernel's one-line files, which are handed out whole.
+    @inline(__always)
+    mutating func first<Result>(of name: String, _ body: (Span<UInt8>) -> Result?) -> Result? {
+        guard let file = try? descriptor.open(name) else { return nil }
+        // Sound: the kernel writes at most the array's bytes.
+        let got = unsafe buffer.withUnsafeMutableBytes { unsafe file.read(into: $0) }
+        guard let count = try? got.check("read", name), count > 0 else { return nil }
+        return body(buffer.span.extracting(0..<count))
+    }
+}
+
 /// All processes of this PID namespace: the numbers under `/proc`.
 public struct ProcessList: ~Copyable, Sendable {
     private var directory: NumberedDirectory
@@ -80,6 +94,14 @@ public struct ThreadList: ~Copyable, Sendable {
     public mutating func read(into threads: inout [ThreadID]) throws(SystemError) {
         threads.removeAll(keepingCapacity: true)
         try directory.forEach { threads.append(ThreadID($0)) }
+    }
+
+    /// The state of one of the threads as in ``ProcessStat/state``; nil once it has ended.
+    ///
+    /// The thread's own file is read, relative to the open list. `/proc/TID/stat` would say the same, but adds up the
+    /// times of all threads of the process first: the square of their number if each is asked.
+    public mutating func state(of thread: ThreadID) -> Character? {
+        directory.first(of: "\(thread)/stat") { ProcessStat.state(in: $0) }
     }
 
     /// The threads that a process has now.

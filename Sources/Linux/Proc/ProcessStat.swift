@@ -24,6 +24,16 @@ public struct ProcessStat: Hashable, Sendable {
     /// Whether it has ended and only waits for its parent.
     public var isZombie: Bool { state == "Z" || state == "X" }
 
+    /// Only the state, from the text of `/proc/PID/stat`; nil if it is malformed.
+    ///
+    /// It stands behind the last parenthesis: the name may hold some of its own, and nothing after it does.
+    public static func state(in text: Span<UInt8>) -> Character? {
+        guard let nameEnd = text.indices.last(where: { text[$0] == 0x29 }), nameEnd + 2 < text.count,
+            text[nameEnd + 1] == 0x20
+        else { return nil }
+        return Character(UnicodeScalar(text[nameEnd + 2]))
+    }
+
     /// Parses the text of `/proc/PID/stat`; nil if it is malformed.
     public init?(parsing text: Span<UInt8>) {
         guard let nameStart = text.indices.first(where: { text[$0] == 0x28 }),

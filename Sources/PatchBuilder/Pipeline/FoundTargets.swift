@@ -84,7 +84,9 @@ extension BuildRequest {
                 .outputFolder, "\(output) is a folder", evidence: ["path": output],
                 remedy: "Name a file in it: -o \(output)/NAME.tsp")
         }
-        let probe = "\(existing?.isDirectory == true ? output : folder)/.tsugite-\(output.utf8.count)"
+        // A name of its own: several runs may try the same folder at the same time.
+        let own = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        let probe = "\(existing?.isDirectory == true ? output : folder)/.tsugite-\(own)"
         do throws(SystemError) {
             try FileSystem.replace(probe, with: [])
             try FileSystem.remove(probe)

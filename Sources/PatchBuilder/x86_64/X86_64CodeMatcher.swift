@@ -38,7 +38,8 @@ struct X86_64CodeMatcher {
             guard let one = X86_64InstructionSet.decode(code, at: left) else {
                 throw mismatch("the object's code can't be decoded")
             }
-            if one.isPadding, skipPadding(one) { continue }
+            let hasHole = next < references.endIndex && references[next].offset < left + one.length
+            if one.isPadding, !hasHole, skipPadding(one) { continue }
             guard let other = X86_64InstructionSet.decode(linked, at: right) else {
                 throw mismatch("not an instruction")
             }
@@ -145,7 +146,7 @@ extension X86_64CodeMatcher {
         for reference in inside {
             let offset = reference.offset - left
             let end = offset + ReferenceForm.width(reference.type)
-            guard end <= one.length else { return false }
+            guard offset >= 0, end <= one.length else { return false }
             filled.replaceSubrange(offset..<end, with: linked[right + offset..<right + end])
         }
         guard filled[...] == linked[right..<right + one.length] else { return false }

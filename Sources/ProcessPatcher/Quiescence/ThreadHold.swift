@@ -122,13 +122,11 @@ struct ThreadHold: ~Copyable {
     private mutating func sortSleepersFirst() {
         sleepers = 0
         guard count > 1 else { return }
-        var reader = ProcReader()
         for look in 0..<Self.looks {
             if look > 0 { Nap.nanoseconds(Self.betweenLooks) }
             for index in sleepers..<count {
-                let (id, process) = unsafe (threads[index].id, threads[index].process)
-                let state = (try? reader.stat(of: id, in: process))?.state
-                guard state != "R" else { continue }
+                let thread = unsafe threads[index]
+                guard lists[thread.process]?.list.state(of: thread.id) != "R" else { continue }
                 // Both indices are below the count.
                 unsafe threads.swapAt(index, sleepers)
                 sleepers += 1

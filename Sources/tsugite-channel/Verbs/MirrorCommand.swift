@@ -8,7 +8,7 @@ import Findings
 struct MirrorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mirror", abstract: "Keep a copy of a channel that can be served like the original.",
-        subcommands: [Sync.self, Status.self, Prune.self])
+        subcommands: [Sync.self, Status.self, Prune.self, MirrorSchedule.self, MirrorImport.self])
 
     /// Brings a mirror in step.
     struct Sync: ParsableCommand {

@@ -37,33 +37,3 @@ struct Effective: ParsableCommand {
         }
     }
 }
-
-/// `tsugite uname`: as uname(1), with the effective kernel.
-struct Uname: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Print the effective kernel, with the options of uname.")
-    @Flag(name: .customShort("r"), help: "Effective release.") var release = false
-    @Flag(name: .customShort("v"), help: "Effective version.") var version = false
-    @Flag(name: .customShort("a"), help: "All.") var all = false
-    @Flag(name: .customShort("s"), help: "Kernel name.") var system = false
-    @Flag(name: .customShort("n"), help: "Host name.") var node = false
-    @Flag(name: .customShort("m"), help: "Machine.") var machine = false
-    @OptionGroup var client: ClientOptions
-
-    func run() throws {
-        try client.reporting {
-            let versions = try EffectiveVersions.current(client.session(), refresh: false)
-            func line(_ path: String) -> String {
-                ((try? FileSystem.readText(path)) ?? "").split(separator: "\n").first.map(String.init) ?? ""
-            }
-            var words: [String] = []
-            if system || all { words.append(line("/proc/sys/kernel/ostype")) }
-            if node || all { words.append(line("/proc/sys/kernel/hostname")) }
-            if release || all || !(system || node || version || machine) { words.append(versions.effectiveKernel) }
-            if version || all { words.append(versions.kernel.version) }
-            if machine || all { words.append(line("/proc/sys/kernel/arch")) }
-            if all { words.append("GNU/Linux") }
-            Output.result(words.joined(separator: " "))
-        }
-    }
-}
