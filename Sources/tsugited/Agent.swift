@@ -30,6 +30,8 @@ struct Agent: ParsableCommand {
 
     /// How long a client may take to say what it wants, and to take each line of the answer, in milliseconds.
     private static let patience: UInt32 = 10_000
+    /// The same for those who aren't answered anyway.
+    private static let shortPatience: UInt32 = 200
 
     func run() throws {
         try reportingErrors(json: false) {
@@ -52,6 +54,9 @@ struct Agent: ParsableCommand {
             var finding = Finding(
                 .processPermission, "user \(peer.user) may not ask this agent", evidence: ["uid": "\(peer.user)"])
             finding.remedy = "Ask as root, or start tsugited with --user \(peer.user)."
+            // What was asked is taken first, or closing would throw the answer away with it.
+            try conversation.limit(milliseconds: Self.shortPatience)
+            _ = try? conversation.request()
             return try conversation.say(AgentAnswer(error: finding))
         }
         try conversation.limit(milliseconds: Self.patience)

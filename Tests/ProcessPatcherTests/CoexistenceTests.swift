@@ -10,6 +10,13 @@ import Testing
 extension ProcessTests {
     /// Others that look at, stop or change the same processes.
     @Suite struct CoexistenceTests {
+        /// Starts a tool with no signal blocked: those that tests block by inheritance would keep it from working.
+        private func tool(_ name: String, _ arguments: [String]) throws -> Victim {
+            let script =
+                "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
+            return try Victim("/usr/bin/python3", ["-c", script, try Executable.find(name)] + arguments)
+        }
+
         /// A probe of the kernel in the program's function, placed through tracefs.
         private final class Probe {
             private static let folder = "/sys/kernel/tracing/"
@@ -21,10 +28,9 @@ extension ProcessTests {
             }
 
             private func write(_ text: String, to file: String) throws {
-                let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: Self.folder + file))
-                try handle.seekToEnd()
-                try handle.write(contentsOf: Data(text.utf8))
-                try handle.close()
+                // Only appending adds a probe to those of others; these files can't be sought in.
+                let file = try OwnedDescriptor.open(Self.folder + file, [.writeOnly, .append])
+                try file.writeAll(Array(text.utf8), name: "tracefs")
             }
 
             deinit {
@@ -77,9 +83,12 @@ extension ProcessTests {
         func `a BPF program at a probe of a neighbour goes on counting`() throws {
             let lab = try Lab.of()
             let victim = try lab.start()
-            let trace = try Victim(
-                try Executable.find("bpftrace"),
-                ["-e", "uprobe:\(lab.target):scale { @n = count(); } BEGIN { printf(\"ready\\n\"); }"])
+            let trace = try tool(
+                "bpftrace",
+                [
+                    "-B", "none", "-e",
+                    "uprobe:\(lab.target):scale { @n = count(); } BEGIN { printf(\"ready\\n\"); }",
+                ])
             var line = trace.line()
             while let text = line, text != "ready" { line = trace.line() }
             guard line == "ready" else { return }
@@ -97,9 +106,7 @@ extension ProcessTests {
             let lab = try Lab.of()
             let victim = try lab.start()
             func gdb(_ commands: [String]) throws -> Victim {
-                try Victim(
-                    try Executable.find("gdb"),
-                    ["-q", "-nx", "-batch", "-p", "\(victim.pid)"] + commands.flatMap { ["-ex", $0] })
+                try tool("gdb", ["-q", "-nx", "-batch", "-p", "\(victim.pid)"] + commands.flatMap { ["-ex", $0] })
             }
             // Held by gdb: refused, and gdb is named.
             let holder = try gdb(["break answer", "echo placed\\n", "shell sleep 5", "detach"])
@@ -127,8 +134,8 @@ extension ProcessTests {
             let lab = try Lab.of()
             let victim = try lab.start()
             #expect(victim.ask("spin 2") == "ok")
-            let perf = try Victim(
-                try Executable.find("perf"),
+            let perf = try tool(
+                "perf",
                 [
                     "record", "-q", "-e", "cpu-clock", "-g", "-o", lab.compiler.path("perf.data"), "-p",
                     "\(victim.pid)",
@@ -147,7 +154,7 @@ extension ProcessTests {
         @Test(.enabled(if: isInstalled("valgrind"), "valgrind isn't installed"))
         func `a program under valgrind is refused, naming it`() throws {
             let lab = try Lab.of()
-            let victim = try Victim(try Executable.find("valgrind"), ["-q", "--tool=none", lab.program])
+            let victim = try tool("valgrind", ["-q", "--tool=none", lab.program])
             #expect(victim.line() == "ready")
             let report = try apply([lab.patch()], victim, wait: .milliseconds(200))
             #expect(report.result == .blocked, "\(report)")

@@ -67,13 +67,6 @@ extension ProcReader {
         try parse("/proc/\(process)/cgroup") { Self.controlGroups(in: $0) }
     }
 
-    /// State and times of one thread: `/proc/PID/task/TID/stat`.
-    ///
-    /// Cheap with many threads: `/proc/TID/stat` adds up the times of all of them at each reading.
-    public mutating func stat(of thread: ThreadID, in process: ProcessID) throws(SystemError) -> ProcessStat {
-        try parse("/proc/\(process)/task/\(thread)/stat") { ProcessStat(parsing: $0) }
-    }
-
     /// Lines are `hierarchy:controllers:path`, and the path may hold colons; nil if one is malformed.
     static func controlGroups(in text: Span<UInt8>) -> [String]? {
         var found: [String] = []
