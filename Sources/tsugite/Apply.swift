@@ -80,7 +80,8 @@ struct Apply: ParsableCommand {
         }
     }
 
-    private func apply(_ patches: [LoadedPatch], to selection: ProcessSelection, _ records: DeferredRecords) throws {
+    private func apply(_ patches: [LoadedPatch], to selection: ProcessSelection, _ records: DeferredRecords) throws
+    {
         let options = ProcessPatcher.ApplyOptions(
             wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData,
             isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, never: try never.list(),
@@ -93,7 +94,8 @@ struct Apply: ParsableCommand {
 
     private func apply(_ files: [KernelPatchFile]) throws {
         guard processes.selection == .all else {
-            throw ValidationError("A patch for the kernel goes into no process: give it without a choice of processes.")
+            throw ValidationError(
+                "A patch for the kernel goes into no process: give it without --pid and its like.")
         }
         let options = KernelPatcher.Options(
             deadline: waiting.wait.duration, isForced: force, allowsReplace: replace, dryRun: dryRun,
