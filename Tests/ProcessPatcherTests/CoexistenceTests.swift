@@ -12,8 +12,12 @@ extension ProcessTests {
     @Suite struct CoexistenceTests {
         /// Starts a tool with no signal blocked: those that tests block by inheritance would keep it from working.
         private func tool(_ name: String, _ arguments: [String]) throws -> Victim {
-            let script =
-                "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
+            let script = """
+                import os, signal, sys
+                signal.pthread_sigmask(signal.SIG_SETMASK, [])
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                os.execv(sys.argv[1], sys.argv[1:])
+                """
             return try Victim("/usr/bin/python3", ["-c", script, try Executable.find(name)] + arguments)
         }
 
@@ -44,7 +48,9 @@ extension ProcessTests {
             let address = patch.patch.targets[0].functions[0].address
             let text = try Command("readelf", ["-lW", lab.target], timeout: .seconds(20)).run().outputText
             for line in text.split(separator: "\n") where line.contains("LOAD") {
-                let words = line.split(separator: " ").compactMap { UInt64($0.dropFirst(2), radix: 16) }
+                let words = line.split(separator: " ").filter { $0.hasPrefix("0x") }.compactMap {
+                    UInt64($0.dropFirst(2), radix: 16)
+                }
                 guard words.count >= 5, address >= words[1], address < words[1] + words[4] else { continue }
                 return address - words[1] + words[0]
             }

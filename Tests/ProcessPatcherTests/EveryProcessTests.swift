@@ -276,9 +276,6 @@ extension ProcessTests {
                 SystemCallArchitectures=native
                 MemoryDenyWriteExecute=yes
                 NoNewPrivileges=yes
-                ProtectSystem=strict
-                PrivateDevices=yes
-                ReadWritePaths=/tmp/shared
                 """)
             try change(beat, container.shared + "/out")
         }

@@ -38,7 +38,7 @@ private final class Watching {
             return true
         }
         let isReady = { events.list.contains { if case .ready = $0 { true } else { false } } }
-        for _ in 0..<500 where !isReady() { usleep(10_000) }
+        for _ in 0..<6000 where !isReady() { usleep(10_000) }
         try #require(isReady())
     }
 
