@@ -10,7 +10,7 @@ extension ProcessTests {
     ///
     /// `TSUGITE_SOAK_CYCLES` says how often; `make soak` runs it 100,000 times.
     @Suite struct SoakTests {
-        static let cycles = ProcessInfo.processInfo.environment["TSUGITE_SOAK_CYCLES"].flatMap(Int.init) ?? 1000
+        static let cycles = ProcessInfo.processInfo.environment["TSUGITE_SOAK_CYCLES"].flatMap(Int.init) ?? 10_000
 
         @Test func `thousands of changes under load lose no answer and leave nothing behind`() throws {
             let loaded = try LoadedServer()
