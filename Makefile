@@ -11,11 +11,11 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+FIXES ?= 100
+SEED ?= 1
 CUTS ?= 100
 # Where the bootable system is made and kept.
 MACHINE ?= $(CURDIR)/.build/machine
-FIXES ?= 100
-SEED ?= 1
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -74,6 +74,11 @@ test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
 	$(SWIFT) test
 
+.PHONY: test-real
+test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
+	@scripts/setup build test real
+	TSUGITE_REAL=1 $(SWIFT) test --filter RealProgramTests
+
 .PHONY: lint
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
@@ -88,19 +93,6 @@ fmt: ## lay out all Swift files
 docs: ## make docs/findings.md from the table of codes
 	scripts/findings-doc
 
-.PHONY: test-deb
-test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
-	@scripts/setup build machine
-	@$(MAKE) -s deb
-	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
-
-.PHONY: power-cut
-power-cut: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
-	@scripts/setup build machine
-	@$(MAKE) -s build
-	Tests/Machine/image $(TSUGITE) $(MACHINE)
-	Tests/Machine/power-cut $(MACHINE) $(CUTS)
-
 .PHONY: test-kernel
 test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
 	@scripts/setup build kernel
@@ -112,10 +104,35 @@ kernel-sample: ## the part of test-kernel that every change must pass (two minut
 	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
 
 .PHONY: corpus-kernel
-corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n, WRITE=--write)
 	@scripts/setup build kernel
 	@$(MAKE) -s build
-	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED) $(WRITE)
+
+.PHONY: test-deb
+test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
+	@scripts/setup build machine
+	@$(MAKE) -s deb
+	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
+
+.PHONY: test-machine
+test-machine: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
+	@scripts/setup build machine
+	@$(MAKE) -s build
+	Tests/Machine/image $(TSUGITE) $(MACHINE)
+	Tests/Machine/power-cut $(MACHINE) $(CUTS)
+
+.PHONY: check-operate
+check-operate: ## run the commands of docs/operate.md on a publisher, a mirror and ten clients (needs root)
+	@scripts/setup build test machine
+	@$(MAKE) -s deb
+	Tests/Machine/operate dist
+
+.PHONY: bench-kernel
+bench-kernel: ## measure reading an image, building, proving and applying a kernel patch against their limits
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/bench $(TSUGITE)
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows
@@ -124,10 +141,12 @@ check-readme: build ## run the commands that README.md shows
 ## Showing and measuring
 
 .PHONY: demo
-demo: ## fix a real hole in a real nginx, under load, without a restart
-	@scripts/setup build demo
+demo: ## fix a real hole in a real nginx under load; then a machine through a channel, and cut its power
+	@scripts/setup build demo machine
 	@$(MAKE) -s build
 	@Examples/demo/demo $(TSUGITE)
+	@Tests/Machine/image $(TSUGITE) $(MACHINE)
+	@Examples/demo/power-cut $(TSUGITE) $(MACHINE)
 
 .PHONY: demo-doctor
 demo-doctor: ## bring about the five classic reasons why nothing changed, and ask doctor

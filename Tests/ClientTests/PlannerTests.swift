@@ -12,6 +12,7 @@ struct World {
     var inventory = SystemInventory(
         kernel: KernelIdentity(release: "6.1", version: "#1", buildID: "cc", bootID: "boot-1"))
     var memory: [ProcessID: Set<String>] = [:]
+    var kernelMemory: Set<String> = []
     var catalogue = Catalogue(version: 1, expires: UTCTime(seconds: 0))
 
     /// One channel, and two processes that run build `aa`.
@@ -45,7 +46,7 @@ struct World {
     var planner: Planner {
         Planner(
             configuration: configuration, never: never, state: state, inventory: inventory, memory: memory,
-            catalogues: ["stable": catalogue])
+            kernelMemory: kernelMemory, catalogues: ["stable": catalogue])
     }
 
     /// What an upgrade would do: `+id`, `-id`, and what it leaves out: `!id`.
@@ -176,6 +177,22 @@ struct World {
         try world.offer("A")
         world.configuration.userChannel = "other"
         #expect(world.outcome == [])
+    }
+
+    @Test func `an update of the running kernel goes through the same questions`() throws {
+        var world = World()
+        try world.offer("K", build: "cc", family: "kernel/6.1")
+        try world.offer("L", build: "dd", family: "kernel/6.1")
+        #expect(world.outcome == ["+K"])
+        world.state.held = ["kernel/6.1"]
+        #expect(world.outcome == ["!K"])
+        world.state.held = []
+        world.install("K", in: [])
+        #expect(world.outcome == ["+K"], "it is installed, and the running kernel lacks it")
+        world.kernelMemory = [world.digest(of: "K")]
+        #expect(world.outcome == [])
+        #expect(world.planner.boot().steps.isEmpty, "the kernel's own replay comes before the client's")
+        #expect(world.planner.upgrade(.user).steps.isEmpty)
     }
 
     @Test func `boot replays what is accepted, in order; removal goes backwards`() throws {

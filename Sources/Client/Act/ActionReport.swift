@@ -1,4 +1,5 @@
 public import Findings
+public import KernelPatcher
 public import ProcessPatcher
 
 /// What an action came to, step by step; documented as `tsugite.action/1`.
@@ -13,6 +14,8 @@ public struct ActionReport: Sendable, Equatable, Codable {
         public var outcome: OperationReport.Result
         /// What happened in the processes.
         public var operations: [OperationReport]
+        /// What happened in the running kernel.
+        public var kernel: [KernelReport] = []
         /// Why it didn't end as applied.
         public var finding: Finding?
     }
@@ -53,6 +56,20 @@ public struct ActionReport: Sendable, Equatable, Codable {
         let inner = steps.flatMap(\.operations).flatMap {
             $0.processes.compactMap(\.finding) + [$0.finding].compactMap { $0 }
         }
-        return Set((own + inner).map(\.code.rawValue)).sorted()
+        let kernel = steps.flatMap(\.kernel).flatMap(\.findings)
+        return Set((own + inner + kernel).map(\.code.rawValue)).sorted()
+    }
+}
+
+extension OperationReport.Result {
+    /// The same outcome; the kernel has no partial one.
+    init(_ result: KernelReport.Result) {
+        self =
+            switch result {
+            case .applied: .applied
+            case .nothingToDo: .nothingToDo
+            case .deferred: .deferred
+            case .blocked: .blocked
+            }
     }
 }

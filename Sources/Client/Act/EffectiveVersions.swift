@@ -1,4 +1,6 @@
 import Findings
+import Glibc
+import KernelPatcher
 import Linux
 
 /// The versions whose fixes are in memory, as against those that were booted or started.
@@ -27,7 +29,9 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     /// The kernel that was booted.
     public var kernel: KernelIdentity
     /// The version whose fixes its memory has.
-    public var effectiveKernel: String
+    ///
+    /// Nil if that can't be told: single fixes are applied, or patches of others.
+    public var effectiveKernel: String?
     /// Packages with updates, by name.
     public var packages: [Package]
     /// Digests of the installed updates' patches that are in memory, sorted; patches from elsewhere don't count.
@@ -37,13 +41,20 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     public static func compute(_ session: Session) throws(ClientError) -> EffectiveVersions {
         let state = try session.store.state()
         let planner = try session.planner()
-        return make(state.installed, planner.inventory, planner.memory)
+        return make(state.installed, planner.inventory, planner.memory, kernel: try? session.kernel.effective())
     }
 
-    /// The file if it is true, else computed anew; whoever may write also writes the file.
+    /// Computed anew by whoever may look into all processes, who also writes the file; others read it, if it is true.
     public static func current(_ session: Session, refresh: Bool) throws(ClientError) -> EffectiveVersions {
-        if !refresh, let found = try read(session.store) { return found }
-        let found = try compute(session)
+        let recorded = try read(session.store)
+        if !refresh, geteuid() != 0, let recorded { return recorded }
+        var found = try compute(session)
+        if found == recorded { return found }
+        if geteuid() != 0 {
+            // Processes that we may not look into may lack the fixes: nothing is claimed.
+            for index in found.packages.indices { found.packages[index].effective = nil }
+            return found
+        }
         do throws(ClientError) {
             try found.write(session.store)
         } catch {
@@ -54,7 +65,8 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
 
     /// The same from values.
     static func make(
-        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>]
+        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>],
+        kernel: EffectiveKernel? = nil
     ) -> EffectiveVersions {
         var packages: [String: Package] = [:]
         for update in installed where !update.isKernel {
@@ -78,7 +90,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
         for name in packages.keys where packages[name]?.missing ?? 0 > 0 { packages[name]?.effective = nil }
         let ours = Set(installed.flatMap(\.patches).map(\.sha256))
         return EffectiveVersions(
-            kernel: inventory.kernel, effectiveKernel: inventory.kernel.release,
+            kernel: inventory.kernel, effectiveKernel: kernel.map(\.version) ?? inventory.kernel.release,
             packages: packages.values.sorted { $0.name < $1.name },
             set: Set(memory.values.flatMap { $0 }).intersection(ours).sorted())
     }
@@ -87,13 +99,10 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     func write(_ store: StateStore) throws(ClientError) { try store.write(self, to: store.paths.effective) }
 
     /// The file, if it is true of this boot.
-    ///
-    /// - Parameter memory: the set in memory, if the reader may know it; a file about another set is ignored.
-    public static func read(_ store: StateStore, memory: [String]? = nil) throws(ClientError) -> EffectiveVersions?
-    {
+    public static func read(_ store: StateStore) throws(ClientError) -> EffectiveVersions? {
         guard let found = try store.read(EffectiveVersions.self, store.paths.effective) else { return nil }
         let kernel = try asClient { () throws(SystemError) in try KernelIdentity.current() }
-        guard found.kernel == kernel, memory == nil || memory == found.set else { return nil }
+        guard found.kernel == kernel else { return nil }
         return found
     }
 }

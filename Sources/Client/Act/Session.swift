@@ -1,6 +1,7 @@
 public import Channel
 import Findings
 import Glibc
+import KernelPatcher
 import Linux
 import ProcessPatcher
 
@@ -13,21 +14,26 @@ public struct Session: Sendable {
     /// What must never be touched.
     public let never: NeverList
     let engine: any PatchEngine
+    let kernel: any KernelEngine
 
     /// Reads the configuration.
-    public init(paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine()) throws(ClientError) {
+    /// - Parameter kernel: the machine's own if nil.
+    public init(
+        paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine(), kernel: (any KernelEngine)? = nil
+    ) throws(ClientError) {
         store = StateStore(paths)
         self.engine = engine
+        self.kernel = kernel ?? LiveKernelEngine(paths)
         configuration = try Configuration.load(paths.configuration)
         never = try NeverList.load(paths.never)
     }
 
     /// What to plan with, from what runs and is in memory now.
     public func planner(_ catalogues: [String: Catalogue] = [:]) throws(ClientError) -> Planner {
-        Planner(
-            configuration: configuration, never: never, state: try store.state(),
-            inventory: try InventoryScan.now(),
-            memory: try engine.memory(), catalogues: catalogues)
+        let state = try store.state()
+        return Planner(
+            configuration: configuration, never: never, state: state, inventory: try InventoryScan.now(),
+            memory: try engine.memory(), kernelMemory: kernelMemory(state), catalogues: catalogues)
     }
 
     /// Whether things may change by themselves right now.
@@ -51,6 +57,7 @@ extension Session {
     public func carryOut(_ plan: Plan, verb: String, trialSeconds: Int? = nil) throws(ClientError) -> ActionReport {
         guard !plan.steps.isEmpty else {
             try refreshPlans()
+            if plan.purpose == .upgrade { try store.write(plan) }
             return ActionReport(verb: verb, steps: [], omitted: plan.omitted)
         }
         let kernel = try asClient { () throws(SystemError) in try KernelIdentity.current() }
@@ -60,7 +67,7 @@ extension Session {
         var state = try store.state()
         var steps: [ActionReport.Step] = []
         for step in plan.steps {
-            let done = carryOut(step)
+            let done = carryOut(step, isTrial: trialSeconds != nil)
             steps.append(done)
             guard done.outcome == .applied || done.outcome == .partial || done.outcome == .nothingToDo else {
                 continue
@@ -84,9 +91,11 @@ extension Session {
                 updates: report.steps.map { ($0.action == .install ? "+" : "-") + $0.id }, codes: report.codes))
         try store.write(report, to: store.paths.lastAction)
         try refreshPlans()
-        let after = try planner()
-        try EffectiveVersions.make(after.state.installed, after.inventory, after.memory).write(store)
-        try CoveredPaths.write(after, store.paths)
+        let after = try planner(try store.catalogues(configuration))
+        try store.write(after.upgrade())
+        try EffectiveVersions.make(
+            after.state.installed, after.inventory, after.memory, kernel: try? kernel.effective()
+        ).write(store)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }
@@ -113,18 +122,22 @@ extension Session {
         state.installed.append(update)
     }
 
-    private func carryOut(_ step: Plan.Step) -> ActionReport.Step {
+    private func carryOut(_ step: Plan.Step, isTrial: Bool) -> ActionReport.Step {
         var report = ActionReport.Step(
             action: step.action, id: step.update.id, outcome: .nothingToDo, operations: [], finding: nil)
         do throws(ClientError) {
             switch step.action {
+            case .install where step.update.isKernel:
+                report.kernel = try installInKernel(step.update, isTrial: isTrial)
+            case .remove where step.update.isKernel: report.kernel = try removeFromKernel(step.update)
             case .install: report.operations = try install(step.update)
             case .remove:
                 for patch in step.update.patches {
                     report.operations.append(try engine.undo(patch.sha256, wait: wait))
                 }
             }
-            report.outcome = ActionReport.whole(report.operations.map(\.result))
+            report.outcome = ActionReport.whole(
+                report.operations.map(\.result) + report.kernel.map { .init($0.result) })
         } catch {
             report.outcome = .blocked
             report.finding = error.finding
@@ -132,19 +145,12 @@ extension Session {
         return report
     }
 
-    private var wait: Duration { .seconds(configuration.waitSeconds) }
+    var wait: Duration { .seconds(configuration.waitSeconds) }
 
     private func install(_ update: InstalledUpdate) throws(ClientError) -> [OperationReport] {
-        guard !update.isKernel else {
-            throw ClientError(
-                .kernelUnsupported, "\(update.id) is for the kernel, which this build can't patch",
-                ["update": update.id], remedy: "Boot the fixed kernel from disk.")
-        }
         let patches = PatchStore(store.paths)
         for patch in update.patches where !patches.has(patch) {
-            throw ClientError(
-                .channelMismatch, "the file of \(update.id) isn't in this machine's store, or is damaged",
-                ["file": patches.path(patch.sha256)], remedy: "tsugite upgrade fetches it again.")
+            throw missing(update, patches.path(patch.sha256))
         }
         // Files of one process go in together; so processes are grouped by the builds that they run.
         let inventory = try InventoryScan.now()
@@ -159,5 +165,11 @@ extension Session {
             reports.append(try engine.apply(paths, to: processes.sorted(), wait: wait))
         }
         return reports
+    }
+
+    func missing(_ update: InstalledUpdate, _ path: String) -> ClientError {
+        ClientError(
+            .channelMismatch, "the file of \(update.id) isn't in this machine's store, or is damaged",
+            ["file": path], remedy: "tsugite upgrade fetches it again.")
     }
 }

@@ -23,6 +23,7 @@ enum ActionText {
         for step in report.steps {
             lines.append("\(step.action == .install ? "+" : "-") \(step.id): \(step.outcome.rawValue)")
             lines += step.operations.map { indented(OperationRendering.text($0)) }
+            lines += step.kernel.flatMap(KernelOperation.lines).map(indented)
             if let finding = step.finding { lines.append(indented("\(finding)")) }
         }
         lines += report.omitted.map { "  \($0.finding.message)\n    remedy: \($0.finding.remedy)" }
