@@ -49,8 +49,8 @@ struct StopHooks {
     }
 
     private func suits(_ thread: HeldThread) -> Bool {
-        thread.phase == .stopped && (thread.stoppedForUs || thread.isKept) && thread.signal == .none && thread.registers.runs64BitCode
-            && thread.process == memory.process
+        thread.phase == .stopped && (thread.stoppedForUs || thread.isKept) && thread.signal == .none
+            && thread.registers.runs64BitCode && thread.process == memory.process
     }
 }
 
