@@ -161,24 +161,6 @@ import Testing
         #expect(since.allSatisfy { $0 == "locked" })
     }
 
-    @Test func `gdb names new functions, and walks through them`() async throws {
-        let example = try Example("shadow", program: "cashier")
-        #expect(try await example.sees { $0 == "paid" })
-        #expect(example.run("apply") == 0, "\(example.text)")
-        let (pid, folder) = (example.process.processIdentifier, example.directory.path + "/names")
-        let wrote = try TsugiteCommand.run(["symbols", "--pid", "\(pid)", "-o", folder])
-        #expect(exitCode(wrote) == 0, "\(wrote.outputText)\(wrote.errorText)")
-        let gdb = try Command(
-            "/usr/bin/gdb",
-            [
-                "-q", "-batch", "-p", "\(pid)", "-x", folder + "/gdb", "-ex", "info symbol draw", "-ex",
-                "x/1i draw",
-                "-ex", "info functions -n tsugite_shadow_start",
-            ]
-        ).run()
-        #expect(gdb.outputText.contains("tsugite_shadow_start__"), "\(gdb.outputText)\(gdb.errorText)")
-    }
-
     @Test func `the header that fixes include is the one that is installed`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let installed = try String(
