@@ -35,8 +35,7 @@ setup: ## install every Debian package that any verb needs
 .PHONY: build
 build: ## build the release command, .build/release/tsugite
 	@scripts/setup build
-	$(SWIFT) build $(RELEASE) --product tsugite
-	$(SWIFT) build $(RELEASE) --product tsugite-channel
+	$(SWIFT) build $(RELEASE)
 
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
@@ -158,7 +157,6 @@ demo-doctor: ## bring about the five classic reasons why nothing changed, and as
 bench: ## measure pause, wall time, memory and throughput against their limits
 	@scripts/setup build bench
 	@$(MAKE) -s build
-	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
 .PHONY: bench-channel
