@@ -12,7 +12,7 @@ struct Tsugite: ParsableCommand {
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(
                 name: "Running processes, running kernel:",
-                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
+                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self, Symbols.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [

@@ -224,6 +224,9 @@ struct GroupChange {
         for entry in held { entry.letGo() }
         for member in members { finish(member, pause) }
         runHooksBehind(members)
+        for member in members where !member.isGone && member.change.outcome.result == .applied {
+            report(in: member.change) { () throws(PatcherError) in try member.change.release() }
+        }
         return .done(members.map(\.change.outcome))
     }
 

@@ -11,6 +11,8 @@ final class PreparedChange {
     let hooks: HookedTransaction
     /// What the transaction's journals are known by.
     let transaction: UInt64
+    /// Images whose memory is given back behind the change, if nothing leads there.
+    var leaving: [InstalledPatch] = []
     /// What is reported if it is done.
     var outcome: ProcessOutcome
 
@@ -51,8 +53,14 @@ final class PreparedChange {
             outcome.result = .blocked
             outcome.finding = finding
         }
-        if outcome.result != .applied { try removeImages() }
+        if outcome.result != .applied { try removeImages() } else { try release() }
         return outcome
+    }
+
+    /// Gives back the memory of what was taken out, where that was asked for.
+    func release() throws(PatcherError) {
+        guard !leaving.isEmpty else { return }
+        try ImageRelease(session: session, unit: unit, context: context).run(leaving, &outcome)
     }
 
     /// Takes out what was placed and never used.
