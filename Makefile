@@ -72,6 +72,11 @@ test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
 	$(SWIFT) test
 
+.PHONY: test-real
+test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
+	@scripts/setup build test real
+	TSUGITE_REAL=1 $(SWIFT) test --filter RealProgramTests
+
 .PHONY: lint
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
@@ -108,12 +113,18 @@ test-deb: ## install, use, upgrade, remove and purge the packages in a clean Deb
 	@$(MAKE) -s deb
 	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
 
-.PHONY: power-cut
-power-cut: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
+.PHONY: test-machine
+test-machine: ## boot a machine and cut its power while it installs, 100 times (CUTS=n for another number)
 	@scripts/setup build machine
 	@$(MAKE) -s build
 	Tests/Machine/image $(TSUGITE) $(MACHINE)
 	Tests/Machine/power-cut $(MACHINE) $(CUTS)
+
+.PHONY: check-operate
+check-operate: ## run the commands of docs/operate.md on a publisher, a mirror and ten clients (needs root)
+	@scripts/setup build test machine
+	@$(MAKE) -s deb
+	Tests/Machine/operate dist
 
 .PHONY: bench-kernel
 bench-kernel: ## measure reading an image, building, proving and applying a kernel patch against their limits
@@ -128,10 +139,12 @@ check-readme: build ## run the commands that README.md shows
 ## Showing and measuring
 
 .PHONY: demo
-demo: ## fix a real hole in a real nginx, under load, without a restart
-	@scripts/setup build demo
+demo: ## fix a real hole in a real nginx under load; then a machine through a channel, and cut its power
+	@scripts/setup build demo machine
 	@$(MAKE) -s build
 	@Examples/demo/demo $(TSUGITE)
+	@Tests/Machine/image $(TSUGITE) $(MACHINE)
+	@Examples/demo/power-cut $(TSUGITE) $(MACHINE)
 
 .PHONY: demo-doctor
 demo-doctor: ## bring about the five classic reasons why nothing changed, and ask doctor

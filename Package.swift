@@ -37,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "tsugite", targets: ["tsugite"]),
         .executable(name: "tsugite-channel", targets: ["tsugite-channel"]),
+        .executable(name: "tsugited", targets: ["tsugited"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
         .library(name: "KernelPatcher", targets: ["KernelPatcher"]),
     ],
@@ -114,15 +115,21 @@ let package = Package(
             swiftSettings: strict),
 
         .executableTarget(
+            name: "tsugited",
+            dependencies: ["Console", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
             name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "Channel"]),
+        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "ProcessPatcher", "Channel"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("ProcessPatcherTests", ["tsugite", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests(
+            "ProcessPatcherTests",
+            ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
@@ -131,7 +138,10 @@ let package = Package(
             ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
         tests(
             "EndToEnd",
-            ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF", argumentParser]),
+            [
+                "tsugite", "tsugite-channel", "ProcessPatcher", "Channel", "Findings", "Linux", "LivePatch", "ELF",
+                argumentParser,
+            ]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
     ],

@@ -36,8 +36,6 @@ public struct Paths: Sendable, Equatable {
     public var boots: String { "\(state)/boot.json" }
     /// World-readable: the effective versions.
     public var effective: String { "\(root)/run/tsugite/effective.json" }
-    /// World-readable: replaced files that need no restart.
-    public var covered: String { "\(root)/run/tsugite/covered-paths" }
     /// Taken by whoever changes something.
     public var lock: String { "\(root)/run/tsugite/lock" }
 }

@@ -11,7 +11,8 @@ struct Tsugite: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(
-                name: "Running processes, running kernel:", subcommands: [Apply.self, Undo.self, Status.self]),
+                name: "Running processes, running kernel:",
+                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [
@@ -19,7 +20,7 @@ struct Tsugite: ParsableCommand {
                     Hold.self, Unhold.self, Pin.self, Unpin.self, PlanVerb.self, History.self, Effective.self,
                     Uname.self, BootVerb.self, Resume.self, DoctorVerb.self, ReportVerb.self, Explain.self,
                     ImportConfig.self,
-                    ApplyPackage.self, TrialWatch.self,
+                    ApplyPackage.self, CoveredPathsVerb.self, TrialWatch.self,
                 ]),
             CommandGroup(name: "Running kernel:", subcommands: [KernelCommands.self]),
             CommandGroup(name: "Channels:", subcommands: [ChannelVerb.self, MirrorVerb.self, TufVerb.self]),
@@ -50,7 +51,7 @@ struct Tsugite: ParsableCommand {
 
     /// The verbs that act on processes, whose start is part of the time that they take.
     private static let direct: [String: any ParsableCommand.Type] = [
-        "apply": Apply.self, "undo": Undo.self, "status": Status.self,
+        "apply": Apply.self, "undo": Undo.self, "status": Status.self, "recover": Recover.self,
     ]
 
     /// Runs such a verb without having all others described first: that takes longer than many an operation.

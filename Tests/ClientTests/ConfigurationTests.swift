@@ -67,6 +67,22 @@ import Testing
         #expect(error.finding.message.contains(expected), "\(error.finding.message)")
     }
 
+    @Test func `regular looks come after the interval and a jitter that differs`() {
+        var configuration = Configuration()
+        configuration.checkIntervalSeconds = 3600
+        configuration.jitterSeconds = 1800
+        func isDue(_ times: [Int64], _ machine: String, _ now: Int64) -> Bool {
+            Session.isCheckDue(times, configuration, machine: machine, at: now)
+        }
+        #expect(!isDue([10_000], "a", 13_599) && isDue([10_000], "a", 15_400))
+        // The channel that was reached longest ago counts, and one that never was.
+        #expect(isDue([10_000, 20_000], "a", 15_400) && isDue([0, 20_000], "a", 20_001))
+        #expect(isDue([10_000], "a", 9_000), "the clock was set back")
+        #expect(!isDue([], "a", 99_999))
+        let half = (0..<64).filter { isDue([10_000], "machine \($0)", 14_500) }
+        #expect((10..<54).contains(half.count))
+    }
+
     @Test func `never-lists protect by regular expression, and a bad one is an error`() throws {
         var list = NeverList()
         try list.add("[executables]\n^/usr/sbin/oracle\n# note\n[targets]\nlibjvm\n", file: "a.conf")

@@ -179,6 +179,22 @@ struct World {
         #expect(world.outcome == [])
     }
 
+    @Test func `an update of the running kernel goes through the same questions`() throws {
+        var world = World()
+        try world.offer("K", build: "cc", family: "kernel/6.1")
+        try world.offer("L", build: "dd", family: "kernel/6.1")
+        #expect(world.outcome == ["+K"])
+        world.state.held = ["kernel/6.1"]
+        #expect(world.outcome == ["!K"])
+        world.state.held = []
+        world.install("K", in: [])
+        #expect(world.outcome == ["+K"], "it is installed, and the running kernel lacks it")
+        world.kernelMemory = [world.digest(of: "K")]
+        #expect(world.outcome == [])
+        #expect(world.planner.boot().steps.isEmpty, "the kernel's own replay comes before the client's")
+        #expect(world.planner.upgrade(.user).steps.isEmpty)
+    }
+
     @Test func `boot replays what is accepted, in order; removal goes backwards`() throws {
         var world = World()
         try world.offer("A")

@@ -62,7 +62,7 @@ import Testing
 
     @Test func `reads its own OSV records, and others'`() throws {
         let world = try world()
-        let records = ReportFormats.osv(["stable": world.catalogue], modified: "2026-01-01T00:00:00Z")
+        let records = JSON.array(OSV.records(world.catalogue, label: "stable", modified: UTCTime(seconds: 0)))
         #expect(
             AdvisorySource.osv(records) == [
                 AdvisoryFact(advisory: "CVE-2026-0001", package: "libssl3", fixed: "3.0.15-1")
@@ -74,10 +74,12 @@ import Testing
 
     @Test func `VEX says affected while one process lacks the fix, with what to do`() throws {
         var world = try world()
-        func statement(_ world: World) -> JSON? {
-            ReportFormats.vex(report(world, disk: "3.0.9-1+b1"), author: "me", identifier: "urn:x")["statements"]?
-                .array?.first
+        func document(_ world: World) -> AdvisoryDocument {
+            AdvisoryDocument(
+                author: "me", identifier: "urn:x", time: UTCTime(seconds: 0),
+                statements: ReportFormats.statements(report(world, disk: "3.0.9-1+b1")))
         }
+        func statement(_ world: World) -> JSON? { document(world).openVEX["statements"]?.array?.first }
         #expect(statement(world)?["status"]?.string == "affected")
         #expect(statement(world)?["action_statement"]?.string == "tsugite install A")
         #expect(
@@ -87,10 +89,33 @@ import Testing
         #expect(statement(world)?["status"]?.string == "fixed")
     }
 
+    @Test func `CSAF names the product, its state, and a remedy without a restart`() throws {
+        func document(_ world: World) -> JSON {
+            AdvisoryDocument(
+                author: "me", identifier: "urn:x", time: UTCTime(seconds: 0),
+                statements: ReportFormats.statements(report(world, disk: "3.0.9-1"))
+            ).csaf
+        }
+        var world = try world()
+        let product = JSON.string("pkg:deb/debian/libssl3@3.0.9-1")
+        let open = document(world)
+        #expect(open["document"]?["category"] == "csaf_vex")
+        #expect(open["product_tree"]?["full_product_names"]?.array?.first?["product_id"] == product)
+        let found = open["vulnerabilities"]?.array?.first
+        #expect(found?["cve"] == "CVE-2026-0001" && found?["product_status"]?["known_affected"] == [product])
+        let remedy = found?["remediations"]?.array?.first
+        #expect(remedy?["details"] == "tsugite install A" && remedy?["restart_required"]?["category"] == "none")
+        let digest = world.digest(of: "A")
+        world.memory[ProcessID(11), default: []].insert(digest)
+        let closed = document(world)["vulnerabilities"]?.array?.first
+        #expect(closed?["product_status"]?["fixed"] == [product])
+        #expect(closed?["product_status"]?["known_affected"] == nil)
+    }
+
     @Test func `metrics end as OpenMetrics ends, and Nagios gets its status`() throws {
         let world = try world()
         let exposed = report(world, disk: "3.0.9-1")
-        let text = ReportFormats.metrics(exposed)
+        let text = OpenMetrics.text(exposed)
         #expect(text.hasSuffix("# EOF"))
         #expect(text.contains(#"tsugite_advisory_memory_vulnerable{advisory="CVE-2026-0001",package="libssl3"} 1"#))
         #expect(text.contains(#"tsugite_processes_vulnerable{package="libssl3"} 1"#))
@@ -102,13 +127,17 @@ import Testing
         #expect(ReportFormats.nagios(calm).text.hasPrefix("TSUGITE OK"))
     }
 
-    @Test func `a replaced file is covered only if everybody's memory is`() throws {
+    @Test func `a replaced file is covered only if everybody's memory has what is on disk`() throws {
         var world = try world()
         world.inventory.modules["aa"]?.isDeleted = true
-        #expect(CoveredPaths.of(world.planner) == [])
+        var disk = DiskVersions()
+        disk.installed["libssl3"] = "3.0.15-1"
+        #expect(CoveredPaths.of(world.planner, disk) == [])
         let digest = world.digest(of: "A")
         world.memory[ProcessID(11), default: []].insert(digest)
-        #expect(CoveredPaths.of(world.planner) == ["/usr/lib/libssl.so.3"])
+        #expect(CoveredPaths.of(world.planner, disk) == ["/usr/lib/libssl.so.3"])
+        disk.installed["libssl3"] = "3.0.16-1"
+        #expect(CoveredPaths.of(world.planner, disk) == [])
     }
 
     @Test func `reads dpkg's status`() {

@@ -93,7 +93,7 @@ struct ClientJobTests {
         try site.publish()
         #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
         // A reboot: memory is gone, and so is the channel.
-        #expect(exitCode(try site.tsugite(["undo", "FIX-1"])) == 0)
+        #expect(exitCode(try site.tsugite(["undo", "FIX-1", "--pid", "\(site.pid)"])) == 0)
         #expect(try await site.prints("1"))
         try Directory.removeTree(site.channel)
         #expect(exitCode(try site.machine("boot", "replay")) == 0)
@@ -101,6 +101,77 @@ struct ClientJobTests {
         #expect(exitCode(try site.machine("boot", "settled")) == 0)
         try site.shop.write("root/etc/tsugite/disable", "")
         #expect(try site.machine("boot", "replay").outputText.contains("CLI-DISABLED"))
+    }
+
+    @Test func `the timer installs within the windows only, asks when it is due, and says as much as it is told`()
+        async throws
+    {
+        let site = try ClientSite()
+        try site.publish()
+        func auto(_ lines: String) throws -> CommandResult {
+            try site.configure("autoinstall: yes\n" + lines)
+            return try site.machine("refresh", "--auto", "--when-due")
+        }
+        // A window of one minute, twelve hours from now, by this machine's clock.
+        let far = Calendar.current.dateComponents([.hour], from: Date(timeIntervalSinceNow: 12 * 3600)).hour ?? 0
+        let closed = "windows: \"\(far < 10 ? "0" : "")\(far):00-\(far < 10 ? "0" : "")\(far):01\"\n"
+        #expect(exitCode(try auto(closed)) == 0)
+        #expect(try await site.prints("1"))
+        try Directory.removeTree(site.channel + "/metadata")
+        // Not due: the channel isn't asked, what is known and allowed is done; its file is missing here yet.
+        let quiet = try auto(closed + "log_level: error\n")
+        #expect(exitCode(quiet) == 0 && quiet.errorText.isEmpty)
+        #expect(try auto(closed + "log_level: debug\n").errorText.contains("aren't asked yet"))
+        #expect(exitCode(try auto(closed + "check_interval: 0s\njitter: 0s\n")) == 0)
+        #expect(try auto(closed + "check_interval: 0s\njitter: 0s\n").errorText.contains("CHN-"))
+    }
+
+    @Test func `fetching and parsing is done without rights`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        let owners = try Command(
+            "/usr/bin/find", [site.root + "/var/lib/tsugite/fetch", "-mindepth", "1", "-printf", "%U\n"]
+        ).run().outputText.split(separator: "\n")
+        #expect(!owners.isEmpty && !owners.contains("0"))
+        // What such a process can't read, a channel can't offer.
+        _ = try Command("/usr/bin/chmod", ["700", site.channel]).run()
+        #expect([13, 14].contains(exitCode(try site.machine("refresh"))))
+    }
+
+    @Test func `before an action ends, all four plans are stored`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        func ids(_ plan: String) throws -> [Substring] {
+            try site.machine("plan", plan, "--json").outputText.matches(of: /"id" : "([^"]*)"/).map(\.1)
+        }
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        try site.publish("FIX-2", value: 3, more: ["--supersedes", "FIX-1"])
+        #expect(exitCode(try site.machine("hold", "FIX-2")) == 0)
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 10)
+        for name in ["upgrade", "boot", "remove", "undo"] {
+            #expect(FileFacts.exists(site.root + "/var/lib/tsugite/plans/\(name).json"))
+        }
+        #expect(try ids("boot") == ["FIX-1"] && ids("remove") == ["FIX-1"] && ids("undo") == ["FIX-1"])
+        try Directory.removeTree(site.channel)
+        #expect(exitCode(try site.machine("plan", "undo", "--run")) == 0)
+        #expect(try ids("boot") == [])
+    }
+
+    @Test func `the classic names lead to the same command`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        try FileSystem.makeDirectory(site.shop.path("bin"))
+        func classic(_ name: String, _ words: String...) throws -> CommandResult {
+            let link = site.shop.path("bin/\(name)")
+            if !FileFacts.exists(link) { _ = try Command("/usr/bin/ln", ["-s", TsugiteCommand.path, link]).run() }
+            return try Command(link, words).run()
+        }
+        #expect(try classic("uptrack-uname", "-r").outputText == FileSystem.readText("/proc/sys/kernel/osrelease"))
+        #expect(exitCode(try classic("uptrack-install", "--all", "x")) == 64)
+        #expect(exitCode(try classic("ksplice", "user", "show", "--pid=1")) == 0)
+        #expect(exitCode(try classic("ksplice", "all", "list-targets")) == 0)
+        #expect(try classic("uptrack-upgrade", "-V").outputText == site.tsugite(["--version"]).outputText)
     }
 
     @Test func `inspect tells what would fix another machine`() throws {

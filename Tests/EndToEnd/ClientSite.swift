@@ -62,6 +62,9 @@ final class ClientSite {
         pid = try shop.start("shop")
     }
 
+    /// Any verb.
+    ///
+    /// `undo` by name must say `--pid`: other tests' processes have updates of the same name.
     @discardableResult
     func tsugite(_ arguments: [String]) throws -> CommandResult { try TsugiteCommand.run(arguments) }
 

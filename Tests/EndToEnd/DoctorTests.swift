@@ -256,7 +256,7 @@ struct DoctorTests {
         try site.publish()
         try site.configure("autoinstall: yes\n")
         #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
-        #expect(exitCode(try site.tsugite(["undo", "FIX-1"])) == 0)
+        #expect(exitCode(try site.tsugite(["undo", "FIX-1", "--pid", "\(site.pid)"])) == 0)
         #expect(try site.codes() == ["EFF-STALE"])
         #expect(exitCode(try site.machine("doctor", "--fix")) == 0)
     }

@@ -65,6 +65,17 @@ struct ImageComparisonTests {
         #expect(changed.unexplained == ["schedule"] && !changed.isSame)
     }
 
+    @Test(arguments: ["ftrace_call", "ftrace_regs_call"])
+    func `the call of the tracers may lead anywhere, what follows it may not change`(_ name: String) throws {
+        let image = try #require(try Images.newest?.get())
+        let call = try #require(image.symbols.address(of: name))
+        let old = try image.contents(at: call, count: 6).bytes
+        let set = try ImageComparison(image, MovedKernel(image, by: 0, [call + 2: old[2] ^ 0x5a]))
+        #expect(set.isSame && set.changed == ["calls of tracers": 1])
+        let behind = try ImageComparison(image, MovedKernel(image, by: 0, [call + 5: old[5] ^ 0x5a]))
+        #expect(!behind.isSame)
+    }
+
     @Test func `a symbol that isn't where the image has it is named`() throws {
         let image = try #require(try Images.newest?.get())
         #expect(try ImageComparison(image, MovedKernel(image, by: 0, without: "vfs_read")).missing == ["vfs_read"])

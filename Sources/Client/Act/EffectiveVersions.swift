@@ -1,4 +1,5 @@
 import Findings
+import Glibc
 import KernelPatcher
 import Linux
 
@@ -43,10 +44,17 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
         return make(state.installed, planner.inventory, planner.memory, kernel: try? session.kernel.effective())
     }
 
-    /// The file if it is true, else computed anew; whoever may write also writes the file.
+    /// Computed anew by whoever may look into all processes, who also writes the file; others read it, if it is true.
     public static func current(_ session: Session, refresh: Bool) throws(ClientError) -> EffectiveVersions {
-        if !refresh, let found = try read(session.store) { return found }
-        let found = try compute(session)
+        let recorded = try read(session.store)
+        if !refresh, geteuid() != 0, let recorded { return recorded }
+        var found = try compute(session)
+        if found == recorded { return found }
+        if geteuid() != 0 {
+            // Processes that we may not look into may lack the fixes: nothing is claimed.
+            for index in found.packages.indices { found.packages[index].effective = nil }
+            return found
+        }
         do throws(ClientError) {
             try found.write(session.store)
         } catch {
@@ -91,13 +99,10 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     func write(_ store: StateStore) throws(ClientError) { try store.write(self, to: store.paths.effective) }
 
     /// The file, if it is true of this boot.
-    ///
-    /// - Parameter memory: the set in memory, if the reader may know it; a file about another set is ignored.
-    public static func read(_ store: StateStore, memory: [String]? = nil) throws(ClientError) -> EffectiveVersions?
-    {
+    public static func read(_ store: StateStore) throws(ClientError) -> EffectiveVersions? {
         guard let found = try store.read(EffectiveVersions.self, store.paths.effective) else { return nil }
         let kernel = try asClient { () throws(SystemError) in try KernelIdentity.current() }
-        guard found.kernel == kernel, memory == nil || memory == found.set else { return nil }
+        guard found.kernel == kernel else { return nil }
         return found
     }
 }

@@ -32,18 +32,7 @@ public struct FetchStep: Sendable {
     }
 
     /// What is known without a network.
-    public func known() throws(ClientError) -> [String: Catalogue] {
-        var found: [String: Catalogue] = [:]
-        for source in configuration.channels {
-            let path = "\(store.paths.catalogues)/\(source.label).json"
-            guard FileFacts.exists(path) else { continue }
-            found[source.label] = try asClient { () throws(ChannelError) in
-                try Catalogue(
-                    JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
-            }
-        }
-        return found
-    }
+    public func known() throws(ClientError) -> [String: Catalogue] { try store.catalogues(configuration) }
 
     /// Follows all channels, and brings files.
     /// - Parameter wanted: target paths, by label.
@@ -101,5 +90,21 @@ public struct FetchStep: Sendable {
             try FileSystem.replace(
                 "\(store.paths.catalogues)/\(answer.label).json", with: catalogue.json.compactBytes)
         }
+    }
+}
+
+extension StateStore {
+    /// What the attached channels offered when they were last reached, by label.
+    func catalogues(_ configuration: Configuration) throws(ClientError) -> [String: Catalogue] {
+        var found: [String: Catalogue] = [:]
+        for source in configuration.channels {
+            let path = "\(paths.catalogues)/\(source.label).json"
+            guard FileFacts.exists(path) else { continue }
+            found[source.label] = try asClient { () throws(ChannelError) in
+                try Catalogue(
+                    JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
+            }
+        }
+        return found
     }
 }

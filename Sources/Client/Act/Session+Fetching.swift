@@ -1,6 +1,7 @@
 import Channel
 import Findings
 import Linux
+import LivePatch
 
 extension Session {
     /// Follows the channels and remembers how that went; what failed is in the result, too.
@@ -17,6 +18,25 @@ extension Session {
         }
         try store.write(state, to: store.paths.record)
         return result
+    }
+
+    /// Whether the time of the next regular look has come: the interval, and a part of the jitter that differs from
+    /// machine to machine and from time to time, so that a fleet doesn't come all at once.
+    public func isCheckDue(at now: Int64) throws(ClientError) -> Bool {
+        let checked = try store.state().checked
+        let times = configuration.channels.map { checked[$0.label] ?? 0 }
+        let machine = (try? FileSystem.readText("\(store.paths.root)/etc/machine-id")) ?? ""
+        return Self.isCheckDue(times, configuration, machine: machine, at: now)
+    }
+
+    static func isCheckDue(_ times: [Int64], _ configuration: Configuration, machine: String, at now: Int64) -> Bool
+    {
+        guard let oldest = times.min() else { return false }
+        let digest = Digest(of: Array("\(machine) \(oldest)".utf8)).bytes.prefix(7)
+        let number = digest.reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        let jitter = configuration.jitterSeconds == 0 ? 0 : number % Int64(configuration.jitterSeconds)
+        // A clock that was set back must not stop the looks for long.
+        return now >= oldest + Int64(configuration.checkIntervalSeconds) + jitter || now < oldest
     }
 
     /// Brings the files of a plan into this machine's store.

@@ -57,6 +57,7 @@ extension Session {
     public func carryOut(_ plan: Plan, verb: String, trialSeconds: Int? = nil) throws(ClientError) -> ActionReport {
         guard !plan.steps.isEmpty else {
             try refreshPlans()
+            if plan.purpose == .upgrade { try store.write(plan) }
             return ActionReport(verb: verb, steps: [], omitted: plan.omitted)
         }
         let kernel = try asClient { () throws(SystemError) in try KernelIdentity.current() }
@@ -90,11 +91,11 @@ extension Session {
                 updates: report.steps.map { ($0.action == .install ? "+" : "-") + $0.id }, codes: report.codes))
         try store.write(report, to: store.paths.lastAction)
         try refreshPlans()
-        let after = try planner()
+        let after = try planner(try store.catalogues(configuration))
+        try store.write(after.upgrade())
         try EffectiveVersions.make(
             after.state.installed, after.inventory, after.memory, kernel: try? kernel.effective()
         ).write(store)
-        try CoveredPaths.write(after, store.paths)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }

@@ -33,11 +33,19 @@ public struct Configuration: Sendable, Equatable {
         case offline
     }
 
-    /// How much the log says.
-    public enum LogLevel: String, Sendable, CaseIterable {
+    /// How much is said by what runs by itself; each level says what the ones before it say, and more.
+    public enum LogLevel: String, Sendable, CaseIterable, Comparable {
+        /// What went wrong.
         case error
+        /// What changed.
         case info
+        /// What was looked at and left alone.
         case debug
+
+        /// In the order of the cases.
+        public static func < (a: LogLevel, b: LogLevel) -> Bool {
+            (allCases.firstIndex(of: a) ?? 0) < (allCases.firstIndex(of: b) ?? 0)
+        }
     }
 
     /// The channels, most trusted first.

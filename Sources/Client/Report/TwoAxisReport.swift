@@ -45,6 +45,9 @@ public struct TwoAxisReport: Sendable, Equatable, Codable {
         public var update: String?
         /// Who runs it.
         public var processes: [Process]
+
+        /// Whether a process runs the vulnerable code.
+        public var isExposed: Bool { memory == .vulnerable || memory == .partial }
     }
 
     /// Names this form.
@@ -65,7 +68,7 @@ public struct TwoAxisReport: Sendable, Equatable, Codable {
     public var unreadable: Int
 
     /// Whether a process runs something vulnerable.
-    public var isExposed: Bool { statements.contains { $0.memory == .vulnerable || $0.memory == .partial } }
+    public var isExposed: Bool { statements.contains(where: \.isExposed) }
 }
 
 extension TwoAxisReport {

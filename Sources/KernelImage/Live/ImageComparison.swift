@@ -5,6 +5,7 @@
 //
 //     a table of the image names the place as one that the kernel rewrites          SiteMap
 //     it is part of a trampoline of static calls, which are rewritten as a whole    __SCT__*
+//     it is the call of the tracers in ftrace's entry, which is set to whoever traces now
 //     it is part of an address that moved along, or of a distance to what didn't    4 bytes that differ by the distance
 //
 // Anything else was changed by somebody else.
@@ -81,15 +82,23 @@ public struct ImageComparison: Sendable, Equatable, Codable {
                 changed["moved addresses", default: 0] += end - at
                 at = end
             } else {
-                let function = symbols.containing(address)?.symbol.name ?? "0x" + String(address, radix: 16)
+                let symbol = symbols.containing(address)?.symbol
+                let function = symbol?.name ?? "0x" + String(address, radix: 16)
                 if function.hasPrefix("__SCT__") {
                     changed["trampolines of static calls", default: 0] += 1
+                } else if let symbol, Self.isTracerCall(symbol, address) {
+                    changed["calls of tracers", default: 0] += 1
                 } else if unexplained.last != function {
                     unexplained.append(function)
                 }
                 at += 1
             }
         }
+    }
+
+    /// Whether a place is in one of the two calls that lead from ftrace's entry to the tracers: five bytes each.
+    private static func isTracerCall(_ symbol: KernelSymbol, _ address: UInt64) -> Bool {
+        ["ftrace_call", "ftrace_regs_call"].contains(symbol.name) && address - symbol.address < 5
     }
 
     /// The end of a field of four bytes around a place that holds an address, or a distance, and moved along.

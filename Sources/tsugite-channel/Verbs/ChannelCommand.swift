@@ -10,7 +10,7 @@ struct ChannelCommand: ParsableCommand {
         subcommands: [
             ChannelInit.self, ChannelAdd.self, ChannelPublish.self, ChannelWithdraw.self, ChannelRing.self,
             ChannelPromote.self, ChannelKeys.self, ChannelCheck.self, ChannelExport.self, ChannelImport.self,
-            ChannelServe.self, ChannelArchive.self, ChannelDeb.self,
+            ChannelServe.self, ChannelArchive.self, ChannelDeb.self, ChannelAdvisories.self,
         ])
 }
 

@@ -75,6 +75,7 @@ struct Refresh: ParsableCommand {
         abstract: "Ask the channels for news; with --auto do what policy says about them.",
         discussion: "With nothing new it costs one small request for each channel.")
     @Flag(help: "For timers: quiet, and with autoinstall: yes also installs, within the windows.") var auto = false
+    @Flag(help: "With --auto: ask the channels only if check_interval and jitter have passed.") var whenDue = false
     @Flag(help: "Refresh everything, signing keys too.") var whole = false
     @OptionGroup var client: ClientOptions
 
@@ -83,7 +84,10 @@ struct Refresh: ParsableCommand {
             let session = try client.session()
             let lock = try client.lock("refresh")
             defer { withExtendedLifetime(lock) {} }
-            if auto { return try Automatic.run(session, client, verb: "auto") }
+            if auto {
+                let asks = try !whenDue || session.isCheckDue(at: UTCTime.now().seconds)
+                return try Automatic.run(session, client, verb: "auto", asks: asks)
+            }
             let result = try session.refresh(try client.fetchStep(session), isWhole: whole)
             for source in session.configuration.channels {
                 let catalogue = result.catalogues[source.label]
@@ -98,20 +102,26 @@ struct Refresh: ParsableCommand {
 
 /// What timers and late boot do: news, new processes, and by policy new updates.
 enum Automatic {
-    static func run(_ session: Session, _ client: ClientOptions, verb: String) throws {
-        if let finding = KillSwitch.finding(session.store.paths) { return Output.note("\(finding)") }
+    static func run(_ session: Session, _ client: ClientOptions, verb: String, asks: Bool = true) throws {
+        let log = JournalLine(session)
+        if let finding = KillSwitch.finding(session.store.paths) { return log.info("\(finding)") }
         let step = try client.fetchStep(session)
-        let found = try session.refresh(step)
-        for failure in found.failures.values { Output.note("tsugite: \(failure.finding)") }
-        if let trial = try session.judgeTrials(at: UTCTime.now().seconds) { Output.note(ActionText.report(trial)) }
+        let found = asks ? try session.refresh(step) : FetchStep.Result(known: try step.known())
+        if !asks { log.debug("the channels aren't asked yet: check_interval") }
+        for failure in found.failures.values { log.error("tsugite: \(failure.finding)") }
+        for (label, catalogue) in found.catalogues.sorted(by: { $0.key < $1.key }) {
+            log.debug("\(label): version \(catalogue.version), \(catalogue.entries.count) entries")
+        }
+        if let trial = try session.judgeTrials(at: UTCTime.now().seconds) { log.info(ActionText.report(trial)) }
         let planner = try session.planner(found.catalogues)
         let mayInstall = verb == "late" || (session.configuration.autoinstall && session.isInWindow)
         // What is installed goes into new processes in any case.
         var plan = mayInstall ? planner.upgrade() : planner.follow()
+        for omission in plan.omitted { log.debug("\(omission.finding)") }
         plan.omitted = []
         try session.bring(plan, step)
         let report = try session.carryOut(plan, verb: verb)
-        if !report.steps.isEmpty { Output.note(ActionText.report(report)) }
+        if !report.steps.isEmpty { log.info(ActionText.report(report)) }
         if report.outcome == .blocked { throw ExitStatus(report.outcome).exit }
     }
 }

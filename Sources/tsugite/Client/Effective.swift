@@ -9,8 +9,8 @@ struct Effective: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the effective versions: those whose fixes are in memory.",
         discussion: """
-            Read from /run/tsugite/effective.json, which everybody may read; it is ignored if the machine was booted \
-            since, or if another set is in memory.
+            Root reads it back from all processes, and records it in /run/tsugite/effective.json. Everybody else is told \
+            what is recorded there, unless the machine was booted since.
             """)
     @Argument(help: "Only this package.") var package: String?
     @Flag(help: "Compute it anew from memory (needs root), and write the file.") var refresh = false
@@ -26,7 +26,10 @@ struct Effective: ParsableCommand {
             }
             for item in shown {
                 let text =
-                    item.effective ?? "mixed: \(item.missing) of \(item.covered + item.missing) processes lack it"
+                    item.effective
+                    ?? (item.missing == 0
+                        ? "not known to this user"
+                        : "mixed: \(item.missing) of \(item.covered + item.missing) processes lack it")
                 Output.result(package == nil ? "\(item.name)  \(text)" : text)
             }
             if let package, shown.isEmpty {

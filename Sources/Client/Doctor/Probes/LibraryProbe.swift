@@ -30,7 +30,7 @@ enum LibraryProbe: DoctorProbe {
     }
 
     private static func deleted(_ facts: DoctorFacts) -> [Finding] {
-        let covered = facts.planner.coveredBuilds()
+        let covered = facts.planner.coveredBuilds(facts.disk)
         return facts.planner.inventory.modules.values
             .filter { $0.isDeleted && facts.replacedPaths.contains($0.path) && !covered.contains($0.buildID) }
             .sorted { $0.path < $1.path }.map { module in
@@ -52,10 +52,16 @@ enum LibraryProbe: DoctorProbe {
 }
 
 extension Planner {
-    /// Builds for which an installed update is in memory of every process that runs them.
-    public func coveredBuilds() -> Set<String> {
+    /// Builds for which an installed update is in memory of every process that runs them, and has all the fixes that
+    /// the package on disk has by now.
+    func coveredBuilds(_ disk: DiskVersions) -> Set<String> {
         var covered: Set<String> = []
         for update in state.installed {
+            if let onDisk = disk.installed[update.package],
+                DebianVersion.isOlder(update.effectiveVersion, than: onDisk)
+            {
+                continue
+            }
             for patch in update.patches {
                 let users = inventory.users(of: patch.buildID)
                 if !users.isEmpty, users.allSatisfy({ memory[$0]?.contains(patch.sha256) == true }) {

@@ -47,7 +47,8 @@ struct KernelCompiler {
     {
         // The edited files first: if the diff doesn't compile, then usually there.
         let edited = Set(diff.files.map(\.path))
-        let (commands, unused) = try plain(sources.filter(edited.contains) + sources.filter { !edited.contains($0) })
+        let editedFirst = sources.filter(edited.contains) + sources.filter { !edited.contains($0) }
+        let (commands, unused) = try plain(editedFirst)
         try WorkFolder.make(folder)
         let units = commands.enumerated().map { number, entry in
             let base = "\(folder)/\(number)-\(BuildPath.name(entry.source).dropLast(2))"
