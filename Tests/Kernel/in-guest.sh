@@ -49,12 +49,17 @@ B)
     # A patch that crashes whoever reads /proc/loadavg.
     apply oops --replace >/dev/null 2>&1
     t apply oops.tsp --once --replace || fail "oops: $(cat /tmp/said)"
-    ./tsugite kernel watch --undo --once > /tmp/watched 2>&1 &
+    mkdir -p /etc/tsugite
+    echo 'kernel_oops: warn' > /etc/tsugite/tsugite.yaml
+    ./tsugite kernel watch --once > /tmp/watched 2>&1 &
     watcher=$!
     cat /proc/loadavg > /dev/null 2>&1
     wait $watcher
     grep -q 'KRN-OOPS' /tmp/watched && grep -q 'loadavg_proc_show.*tsugite_oops' /tmp/watched \
         && ok "an oops is tied to its patch" || fail "watch: $(cat /tmp/watched)"
+    [ -e /sys/kernel/livepatch/tsugite_oops ] && ok "which stays where the site wants no more than a warning" || fail "warn: $(cat /tmp/watched)"
+    rm /etc/tsugite/tsugite.yaml
+    ./tsugite kernel watch --once > /tmp/watched 2>&1
     [ -e /sys/kernel/livepatch/tsugite_oops ] && fail "the bad patch is still there: $(cat /tmp/watched)" || ok "and undone by policy"
     t status --kernel; says KRN-OOPS && ok "status tells of the oops" || fail "status: $(cat /tmp/said)"
     sync
