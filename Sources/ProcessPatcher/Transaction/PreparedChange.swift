@@ -7,6 +7,8 @@ final class PreparedChange {
     let unit: [ProcessID]
     let context: PatcherContext
     let plan: CommitPlan
+    /// What the authors of the patches want to run; the hooks before the change have run.
+    let hooks: HookedTransaction
     /// What the transaction's journals are known by.
     let transaction: UInt64
     /// What is reported if it is done.
@@ -14,12 +16,13 @@ final class PreparedChange {
 
     init(
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ plan: CommitPlan,
-        _ transaction: UInt64, _ outcome: ProcessOutcome
+        _ hooks: HookedTransaction, _ transaction: UInt64, _ outcome: ProcessOutcome
     ) {
         self.session = session
         self.unit = unit
         self.context = context
         self.plan = plan
+        self.hooks = hooks
         self.transaction = transaction
         self.outcome = outcome
     }
@@ -30,7 +33,7 @@ final class PreparedChange {
         do {
             result = try Committer(
                 session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: atReturn,
-                custody: context.custody
+                custody: context.custody, hooks: try hooks.inside(session, context)
             ).run(plan)
         } catch {
             try? removeImages()
@@ -38,7 +41,9 @@ final class PreparedChange {
         }
         outcome.tries = result.tries
         switch result.kind {
-        case .committed: outcome.note(result.pause)
+        case .committed:
+            outcome.note(result.pause)
+            if let failure = try hooks.behind(self) { try hooks.takeBack(self, because: failure, deadline) }
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding

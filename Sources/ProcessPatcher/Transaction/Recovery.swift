@@ -48,7 +48,7 @@ struct Recovery {
         for transaction in transactions {
             var isTakenBack = false
             if TransactionNumber.isGroup(transaction) {
-                isTakenBack = try GroupRecovery.isTakenBack(transaction, context, session)
+                isTakenBack = try GroupRecovery.isTakenBack(transaction, session)
             }
             let current = session.installed.filter { Self.halfWay.contains($0.state) }
             try finish(

@@ -52,10 +52,12 @@ struct UndoOperation: ChangeOperation {
         }
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
+        let hooks = HookedTransaction(images: images, direction: .undo)
+        try hooks.before(session, context)
         let outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, recovered: recovered)
-        return .ready(PreparedChange(session, unit, context, plan, transaction, outcome))
+        return .ready(PreparedChange(session, unit, context, plan, hooks, transaction, outcome))
     }
 }
 

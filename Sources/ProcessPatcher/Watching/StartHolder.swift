@@ -16,7 +16,6 @@ final class StartHolder {
 
     /// Codes that mean: not yet, perhaps at the next place.
     private static let notYet: Set<FindingCode> = [.processStarting, .processSymbol]
-    private static let linkerSize: UInt64 = 4 << 20
 
     /// Makes a holder.
     ///
@@ -89,19 +88,23 @@ final class StartHolder {
         return "it can't be traced: \(error.name)"
     }
 
-    /// Whether the thread opens the file out of the dynamic linker.
+    /// Whether the thread may be opening the file out of its dynamic linker.
+    ///
+    /// True, too, if that can't be seen yet: a thread that has just asked for leave may not have gone to sleep, and
+    /// then shows no registers. ``HeldStart`` looks again when it stands.
     private func isLinker(_ thread: ThreadID, _ process: ProcessID) -> Bool {
-        guard let vector = try? reader.auxiliaryVector(of: process), let base = vector.interpreterBase?.rawValue,
-            base != 0, (try? reader.read("/proc/\(process)/task/\(thread)/syscall")) != nil
+        guard let vector = try? reader.auxiliaryVector(of: process), let base = vector.interpreterBase,
+            base.rawValue != 0, (try? reader.read("/proc/\(process)/task/\(thread)/syscall")) != nil
         else { return false }
         let text = reader.contents { bytes in
             String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
         }
+        if text.hasPrefix("running") { return true }
         // The last word is the instruction pointer.
         guard let word = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).last, word.hasPrefix("0x"),
             let pointer = UInt64(word.dropFirst(2), radix: 16)
         else { return false }
-        return pointer >= base && pointer - base < Self.linkerSize
+        return LinkerStop.isInLinker(RemoteAddress(pointer), base)
     }
 
     // MARK: Serving
