@@ -9,6 +9,8 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 
 PREFIX ?= /usr/local
+# What `make build` builds; nothing means all products.
+PRODUCTS ?=
 CYCLES ?= 100000
 KILLS ?= 10000
 FIXES ?= 100
@@ -35,8 +37,7 @@ setup: ## install every Debian package that any verb needs
 .PHONY: build
 build: ## build the release command, .build/release/tsugite
 	@scripts/setup build
-	$(SWIFT) build $(RELEASE) --product tsugite
-	$(SWIFT) build $(RELEASE) --product tsugite-channel
+	$(SWIFT) build $(RELEASE) $(PRODUCTS)
 
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
@@ -158,7 +159,6 @@ demo-doctor: ## bring about the five classic reasons why nothing changed, and as
 bench: ## measure pause, wall time, memory and throughput against their limits
 	@scripts/setup build bench
 	@$(MAKE) -s build
-	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
 .PHONY: bench-channel

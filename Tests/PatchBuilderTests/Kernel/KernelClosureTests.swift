@@ -145,6 +145,20 @@ import Testing
         #expect(closure.notes.contains { $0.contains("begin") && $0.contains("runs only when the kernel starts") })
     }
 
+    @Test func `exports that come or go are told by name`() throws {
+        let export = "asm(\".section \\\"___ksymtab+NAME\\\",\\\"a\\\"; __ksymtab_NAME: .long 0; .previous\");\n"
+        let compiler = try Compiler()
+        let pre = Self.text + export.replacing("NAME", with: "caller")
+        let kernel = try FakeKernel(compiler, [("unit", pre)])
+        let post =
+            Self.text.replacing("traced(x) + value", with: "traced(x) - value")
+            + export.replacing("NAME", with: "traced")
+        let closure = try kernel.closure(compiler, pre: pre, post: post)
+        #expect(closure.refusals.isEmpty && names(closure) == ["caller"])
+        #expect(closure.notes.contains { $0.hasPrefix("traced is a new export") })
+        #expect(closure.notes.contains { $0.hasPrefix("caller of") && $0.hasSuffix("the kernel keeps it") })
+    }
+
     @Test func `a removed variable stays in the kernel, with a note`() throws {
         let closure = try closure([
             ("static int hidden;", ""), ("+ hidden", ""), ("hidden ?", "1 ?"), ("hidden = x;", ""),
