@@ -111,11 +111,13 @@ public struct MirrorStatus: Sendable, Equatable {
         return .object(object)
     }
 
-    /// Bytes per day between the first and the last remembered run.
+    /// Bytes per day between the first and the last remembered run; nil before a day has passed, since an hour in which
+    /// something was published says nothing about a week.
     public var growthPerDay: Int? {
-        guard let first = history.first, let last = history.last, last.time > first.time else { return nil }
+        guard let first = history.first, let last = history.last,
+            last.time >= first.time.adding(seconds: 86_400)
+        else { return nil }
         let days = Double(last.time.seconds - first.time.seconds) / 86_400
-        let rate = Double(last.bytes - first.bytes) / max(days, 1.0 / 24)
-        return Int(exactly: rate.rounded())
+        return Int(exactly: (Double(last.bytes - first.bytes) / days).rounded())
     }
 }
