@@ -11,11 +11,11 @@ SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 PREFIX ?= /usr/local
 CYCLES ?= 100000
 KILLS ?= 10000
+FIXES ?= 100
+SEED ?= 1
 CUTS ?= 100
 # Where the bootable system is made and kept.
 MACHINE ?= $(CURDIR)/.build/machine
-FIXES ?= 100
-SEED ?= 1
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
@@ -72,6 +72,11 @@ test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
 	$(SWIFT) test
 
+.PHONY: test-real
+test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
+	@scripts/setup build test real
+	TSUGITE_REAL=1 $(SWIFT) test --filter RealProgramTests
+
 .PHONY: lint
 lint: ## check the layout with the configuration that fmt uses
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
@@ -85,6 +90,22 @@ fmt: ## lay out all Swift files
 .PHONY: docs
 docs: ## make docs/findings.md from the table of codes
 	scripts/findings-doc
+
+.PHONY: test-kernel
+test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/test-kernel $(TSUGITE) || [ $$? -eq 77 ]
+
+.PHONY: kernel-sample
+kernel-sample: ## the part of test-kernel that every change must pass (two minutes; make test runs it where QEMU is)
+	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
+
+.PHONY: corpus-kernel
+corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n, WRITE=--write)
+	@scripts/setup build kernel
+	@$(MAKE) -s build
+	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED) $(WRITE)
 
 .PHONY: test-deb
 test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
@@ -105,21 +126,11 @@ check-operate: ## run the commands of docs/operate.md on a publisher, a mirror a
 	@$(MAKE) -s deb
 	Tests/Machine/operate dist
 
-.PHONY: test-kernel
-test-kernel: ## build live patches for Debian's own kernel and run them in it, under emulation (four minutes)
+.PHONY: bench-kernel
+bench-kernel: ## measure reading an image, building, proving and applying a kernel patch against their limits
 	@scripts/setup build kernel
 	@$(MAKE) -s build
-	@Tests/Kernel/test-kernel $(TSUGITE) || [ $$? -eq 77 ]
-
-.PHONY: kernel-sample
-kernel-sample: ## the part of test-kernel that every change must pass (two minutes; make test runs it where QEMU is)
-	@Tests/Kernel/test-kernel $(TSUGITE) quick || [ $$? -eq 77 ]
-
-.PHONY: corpus-kernel
-corpus-kernel: ## build fixes between two Debian kernels for the older one and load them into it (FIXES=n, SEED=n)
-	@scripts/setup build kernel
-	@$(MAKE) -s build
-	@Tests/Kernel/corpus $(TSUGITE) $(FIXES) $(SEED)
+	@Tests/Kernel/bench $(TSUGITE)
 
 .PHONY: check-readme
 check-readme: build ## run the commands that README.md shows

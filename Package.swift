@@ -37,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "tsugite", targets: ["tsugite"]),
         .executable(name: "tsugite-channel", targets: ["tsugite-channel"]),
+        .executable(name: "tsugited", targets: ["tsugited"]),
         .library(name: "ProcessPatcher", targets: ["ProcessPatcher"]),
         .library(name: "KernelPatcher", targets: ["KernelPatcher"]),
     ],
@@ -98,7 +99,8 @@ let package = Package(
         .executableTarget(
             name: "tsugite",
             dependencies: [
-                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "KernelPatcher", "LivePatch",
+                "Console", "Client", "Channel", "PatchBuilder", "ProcessPatcher", "KernelPatcher", "KernelImage",
+                "LivePatch",
                 "ELF", "Linux",
                 "Findings",
                 argumentParser,
@@ -113,20 +115,33 @@ let package = Package(
             swiftSettings: strict),
 
         .executableTarget(
+            name: "tsugited",
+            dependencies: ["Console", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
             name: "comparing", dependencies: ["PatchBuilder", "ELF", "Linux"], path: "Benchmarks/Comparing",
             swiftSettings: strict),
 
-        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "Channel"]),
+        room("TestSupport", ["Linux", "ELF", "CompressedSections", "LivePatch", "ProcessPatcher", "Channel"]),
         tests("LinuxTests", ["Linux", "Findings"]),
         tests("ELFTests", ["ELF", "CompressedSections", "Linux"]),
         tests("LivePatchTests", ["LivePatch", "ELF", "Linux", "Findings"]),
         tests("PatchBuilderTests", ["PatchBuilder", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
-        tests("ProcessPatcherTests", ["tsugite", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
+        tests(
+            "ProcessPatcherTests",
+            ["tsugite", "tsugited", "ProcessPatcher", "LivePatch", "ELF", "Linux", "Findings"]),
         tests(
             "ChannelTests", ["tsugite-channel", "Channel", "ChannelHTTP", "Linux", "Findings"],
             resources: [.copy("Interop")]),
-        tests("ClientTests", ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
-        tests("EndToEnd", ["tsugite", "tsugite-channel", "Channel", "Findings", "Linux", "LivePatch", "ELF"]),
+        tests(
+            "ClientTests",
+            ["Client", "Channel", "KernelPatcher", "ProcessPatcher", "LivePatch", "Linux", "Findings"]),
+        tests(
+            "EndToEnd",
+            [
+                "tsugite", "tsugite-channel", "ProcessPatcher", "Channel", "Findings", "Linux", "LivePatch", "ELF",
+                argumentParser,
+            ]),
         tests("KernelImageTests", ["KernelImage", "ELF", "Linux", "Findings"]),
         tests("KernelPatcherTests", ["KernelPatcher", "KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
     ],
@@ -138,7 +153,7 @@ if Context.environment["TSUGITE_FUZZ"] != nil {
     let parsers: [(name: String, dependencies: [Target.Dependency])] = [
         ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
         ("Channel", ["Channel"]),
-        ("KernelImage", ["KernelImage", "ELF"]),
+        ("KernelImage", ["KernelImage", "ELF"]), ("KernelState", ["KernelPatcher", "LivePatch", "ELF"]),
     ]
     for parser in parsers {
         package.targets.append(

@@ -32,6 +32,14 @@ public enum Output {
         result(String(decoding: data, as: UTF8.self))
     }
 
+    /// Prints a value as JSON in one line: for streams of events.
+    public static func jsonLine(_ value: some Encodable) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(value) else { return note("the result can't be written as JSON") }
+        result(String(decoding: data, as: UTF8.self))
+    }
+
     /// Whether standard error is a terminal.
     public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

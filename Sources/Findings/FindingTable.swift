@@ -61,6 +61,20 @@ extension FindingCode {
     public static let processTooShort = FindingCode(rawValue: "USR-TOO-SHORT")
     /// A write to the process didn't read back as written; it was taken back.
     public static let processCommit = FindingCode(rawValue: "USR-COMMIT")
+    /// The process is on the machine's list of those that are never changed; evidence: rule.
+    public static let processNever = FindingCode(rawValue: "USR-NEVER")
+    /// The machine's first process, which is changed only if it is asked for.
+    public static let processInit = FindingCode(rawValue: "USR-INIT")
+    /// Another process of its group can't be changed, so this one wasn't either; evidence: that process.
+    public static let processGroup = FindingCode(rawValue: "USR-GROUP")
+    /// A thread never leaves a function: an event loop; evidence: thread, function, stack, tries.
+    public static let processNeverReturns = FindingCode(rawValue: "USR-NEVER-RETURNS")
+    /// The program runs inside of another one that translates its code; evidence: emulator.
+    public static let processEmulated = FindingCode(rawValue: "USR-EMULATED")
+    /// The list of programs that are never changed can't be understood; evidence: line.
+    public static let neverList = FindingCode(rawValue: "CLI-NEVER-LIST")
+    /// New processes can't be held: the kernel or the rights for it are missing; evidence: call, errno.
+    public static let watchUnavailable = FindingCode(rawValue: "USR-WATCH")
     /// The command line doesn't make sense.
     public static let commandUsage = FindingCode(rawValue: "CLI-USAGE")
 
@@ -331,6 +345,30 @@ extension FindingCode {
             code: .processCommit,
             meaning: "What was written to the process didn't read back, so it was taken back.",
             remedy: "See dmesg for memory errors; run the command again."),
+        Entry(
+            code: .processNever, meaning: "The process is on the machine's list of those that are never changed.",
+            remedy: "Take its line out of /etc/tsugite/never, or restart it to run what is on the disk."),
+        Entry(
+            code: .processInit, meaning: "The machine's first process is changed only if it is asked for.",
+            remedy: "Say --init, or name it: tsugite apply FILE --pid 1."),
+        Entry(
+            code: .processGroup,
+            meaning: "Another process of its group can't be changed, so this one wasn't either.",
+            remedy: "Remove what stands in the way of the named process, or apply without --all-or-nothing."),
+        Entry(
+            code: .processNeverReturns,
+            meaning: "A thread has stayed in one call of the function all the time: an event loop.",
+            remedy: "Restart the service, or leave it deferred: its next start is changed by tsugite watch."),
+        Entry(
+            code: .processEmulated,
+            meaning: "The program's code is translated by another program, which would never see the change.",
+            remedy: "Run it without the tool (valgrind, DynamoRIO, Pin, qemu-user)."),
+        Entry(
+            code: .neverList, meaning: "The list of programs that are never changed can't be understood.",
+            remedy: "Each line is: name, exe, unit or cgroup, a blank, and the value."),
+        Entry(
+            code: .watchUnavailable, meaning: "New processes can't be held before their first instruction.",
+            remedy: "Run as root, in the initial namespaces, on a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS."),
         Entry(
             code: .commandUsage, meaning: "The command line doesn't make sense.",
             remedy: "See tsugite help."),

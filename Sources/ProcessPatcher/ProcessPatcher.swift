@@ -1,15 +1,7 @@
 import ELF
 import Findings
-public import Linux
+import Linux
 import LivePatch
-
-/// Which processes an operation is meant for.
-public enum ProcessSelection: Sendable, Equatable {
-    /// Every process that it concerns.
-    case all
-    /// These, and no others.
-    case processes([ProcessID])
-}
 
 /// Changes running processes: discover, prove, place, quiesce, commit, read back.
 ///
@@ -24,13 +16,31 @@ public enum ProcessPatcher {
         public var allowReplace: Bool
         /// Whether to plan and prove only.
         public var dryRun: Bool
+        /// Whether all selected processes change together, or none of them.
+        public var isAllOrNothing: Bool
+        /// Whether a busy thread is followed until it has left the function.
+        public var atReturn: Bool
+        /// Programs that are never changed.
+        public var never: NeverList
+        /// Whether the machine's first process may be changed though it isn't named.
+        public var includesInit: Bool
+        /// Is told what happens, from any thread.
+        public var observer: (@Sendable (PatcherEvent) -> Void)?
         /// Whether read-only data may be written over, as patches that need it say.
         public var allowData: Bool
 
         /// Makes options.
         public init(
-            wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false, allowData: Bool = false
+            wait: Duration = .seconds(30), allowReplace: Bool = false, dryRun: Bool = false,
+            allowData: Bool = false,
+            isAllOrNothing: Bool = false, atReturn: Bool = false, never: NeverList = .empty,
+            includesInit: Bool = false, observer: (@Sendable (PatcherEvent) -> Void)? = nil
         ) {
+            self.isAllOrNothing = isAllOrNothing
+            self.atReturn = atReturn
+            self.never = never
+            self.includesInit = includesInit
+            self.observer = observer
             self.allowData = allowData
             self.wait = wait
             self.allowReplace = allowReplace
@@ -48,63 +58,56 @@ public enum ProcessPatcher {
             throw PatcherError(PatchFileError(.architecture(input.patch.machine), "").finding)
         }
         let operation = ApplyOperation(
-            inputs: patches, allowReplace: options.allowReplace, dryRun: options.dryRun,
-            allowData: options.allowData, deadline: MonotonicTime.now.advanced(by: options.wait))
+            inputs: patches, options: options, deadline: MonotonicTime.now.advanced(by: options.wait))
         let targets = Set(patches.flatMap { $0.patch.targets.map(\.buildID) })
         let none = Finding(
             .processNotFound, "no process maps a binary that the patch is for",
             evidence: ["targets": targets.map(\.description).sorted().joined(separator: ", ")])
-        var scan = ProcessScan()
-        let outcomes = try run(
-            selection, none, &scan,
-            { (scan) throws(PatcherError) in
-                try scan.processes(mapping: targets)
-            }
-        ) { operation.run($0, $1) }
-        return OperationReport(
-            operation: options.dryRun ? "plan" : "apply", processes: outcomes, unreadable: scan.unreadable,
-            ifNone: none)
+        var run = SelectionRun(selection, none, options.observer)
+        // Whoever is asked for by number is meant.
+        var includesInit = options.includesInit
+        if case .processes = selection { includesInit = true }
+        run.admission = Admission(never: options.never, includesInit: includesInit)
+        run.atReturn = options.atReturn
+        run.isTogether = options.isAllOrNothing && !options.dryRun
+        let outcomes = try run.outcomes(of: operation) { (scan) throws(PatcherError) in
+            try scan.processes(mapping: targets)
+        }
+        return run.report(options.dryRun ? "plan" : "apply", outcomes)
     }
 
     /// Takes a patch out of processes.
+    ///
+    /// - Parameters:
+    ///   - isAllOrNothing: whether all selected processes change together, or none of them.
+    ///   - observer: is told what happens, from any thread.
     public static func undo(
-        _ selector: PatchSelector, in selection: ProcessSelection, wait: Duration = .seconds(30)
+        _ selector: PatchSelector, in selection: ProcessSelection, wait: Duration = .seconds(30),
+        isAllOrNothing: Bool = false, atReturn: Bool = false, observer: (@Sendable (PatcherEvent) -> Void)? = nil
     ) throws(PatcherError) -> OperationReport {
         let operation = UndoOperation(selector: selector, deadline: MonotonicTime.now.advanced(by: wait))
         let none = Finding(
             .processNotPatched, "no process carries the patch \(selector)", evidence: ["patch": "\(selector)"])
-        var scan = ProcessScan()
-        let outcomes = try run(
-            selection, none, &scan,
-            { (scan) throws(PatcherError) in
-                try scan.processesWithImages()
-            }
-        ) { operation.run($0, $1) }
-        return OperationReport(
-            operation: "undo", processes: outcomes, unreadable: scan.unreadable, ifNone: none)
+        var run = SelectionRun(selection, none, observer)
+        run.isTogether = isAllOrNothing
+        run.atReturn = atReturn
+        let outcomes = try run.outcomes(of: operation) { (scan) throws(PatcherError) in
+            try scan.processesWithImages()
+        }
+        return run.report("undo", outcomes)
     }
 
-    /// Runs an operation on the selected processes, and on those that appear meanwhile.
-    private static func run(
-        _ selection: ProcessSelection, _ none: Finding, _ scan: inout ProcessScan,
-        _ find: (inout ProcessScan) throws(PatcherError) -> [ProcessID],
-        _ body: @escaping @Sendable ([ProcessID], PatcherContext) -> ProcessOutcome?
-    ) throws(PatcherError) -> [ProcessOutcome] {
-        if case .processes(let named) = selection {
-            // Whoever is asked about by number gets an answer.
-            return try Workers.run(named.uniqued().map { SharedSpaces.unit(of: $0) }) { unit, context in
-                body(unit, context) ?? unit.first.map { ProcessOutcome($0, "", .nothingToDo, finding: none) }
-            }
+    /// Finishes, or takes back, what a patcher that was killed left half-way.
+    public static func recover(
+        _ selection: ProcessSelection, wait: Duration = .seconds(30),
+        observer: (@Sendable (PatcherEvent) -> Void)? = nil
+    ) throws(PatcherError) -> OperationReport {
+        let none = Finding(.processNotPatched, "nothing was left half-way", evidence: [:])
+        var run = SelectionRun(selection, none, observer)
+        let operation = RecoverOperation(deadline: MonotonicTime.now.advanced(by: wait))
+        let outcomes = try run.outcomes(of: operation) { (scan) throws(PatcherError) in
+            try scan.processesWithImages()
         }
-        var handled: Set<ProcessID> = []
-        var outcomes: [ProcessOutcome] = []
-        // Processes that are forked while we work carry the old code: look again until nobody new is there.
-        for _ in 0..<64 {
-            let found = try find(&scan).filter { !handled.contains($0) }
-            if found.isEmpty { break }
-            handled.formUnion(found)
-            outcomes += try Workers.run(SharedSpaces.group(found), body)
-        }
-        return outcomes
+        return run.report("recover", outcomes)
     }
 }

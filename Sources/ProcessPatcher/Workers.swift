@@ -9,11 +9,11 @@ import Synchronization
 enum Workers {
     /// Calls `body` for each item, each on one thread from start to end; the results are in no order.
     static func run<Item: Sendable, Value: Sendable>(
-        _ items: [Item], _ body: @escaping @Sendable (Item, PatcherContext) -> Value?
+        _ items: [Item], threads: Int? = nil, _ body: @escaping @Sendable (Item, PatcherContext) -> Value?
     ) throws(PatcherError) -> [Value] {
         guard !items.isEmpty else { return [] }
         let shared = Shared<Item, Value>(items)
-        let threads = min(items.count, max(1, Machine.usableProcessors))
+        let threads = threads ?? min(items.count, max(1, Machine.usableProcessors))
         let patcher = try PatcherIdentity.current()
         var running: [pthread_t] = []
         for _ in 0..<threads {

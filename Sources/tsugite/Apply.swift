@@ -23,6 +23,7 @@ struct Apply: ParsableCommand {
               tsugite apply CVE-2025-23419.tsp
               tsugite apply CVE-2026-23111-kernel.tsp --wait 60s
               tsugite apply fix-a.tsp fix-b.tsp --pid 4711 --wait 5m
+              tsugite apply fix.tsp --unit nginx --all-or-nothing
 
             Exit status: 0 applied, 10 nothing to do, 11 partial, 12 deferred (busy), 13 blocked, 64 usage, \
             70 internal error.
@@ -30,10 +31,15 @@ struct Apply: ParsableCommand {
 
     @Argument(
         help: "Patch files; all of them go into a process in one step. Patches for the kernel go in by themselves.")
-    var files: [String]
+    var files: [String] = []
+
+    @Flag(name: .long, help: "Take up again what busy processes are waiting for, see status.")
+    var deferred = false
 
     @OptionGroup var processes: ProcessOptions
+    @OptionGroup var never: NeverOptions
     @OptionGroup var waiting: WaitOptions
+    @OptionGroup var group: GroupOptions
 
     @Flag(name: .long, help: "Plan and prove, but change nothing.")
     var dryRun = false
@@ -56,28 +62,50 @@ struct Apply: ParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if deferred == !files.isEmpty { throw ValidationError("Give patch files, or --deferred.") }
+    }
+
     func run() throws {
         try reportingErrors(json: output.json) {
+            let records = DeferredRecords()
+            if deferred {
+                let waiting = ProcessSelection.processes(records.all().map { ProcessID($0.pid) })
+                return try apply(try Self.waiting(records), to: waiting, records)
+            }
             switch try PatchFiles.open(files) {
-            case .processes(let patches): try apply(patches)
+            case .processes(let patches): try apply(patches, to: processes.selection, records)
             case .kernel(let files): try apply(files)
             }
         }
     }
 
-    private func apply(_ patches: [PatchInput]) throws {
+    private func apply(_ patches: [LoadedPatch], to selection: ProcessSelection, _ records: DeferredRecords) throws
+    {
         let options = ProcessPatcher.ApplyOptions(
-            wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData)
-        let report = try ProcessPatcher.apply(patches, to: processes.selection, options)
+            wait: waiting.wait.duration, allowReplace: replace, dryRun: dryRun, allowData: allowData,
+            isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, never: try never.list(),
+            includesInit: never.`init`, observer: Progress().observer)
+        let report = try ProcessPatcher.apply(patches.map(\.input), to: selection, options)
+        // Without a place for records nothing is remembered; the report says all the same who was busy.
+        try? records.note(report, patches)
         try finish(report, output)
     }
 
     private func apply(_ files: [KernelPatchFile]) throws {
-        guard processes.pid.isEmpty else { throw ValidationError("A patch for the kernel has no --pid.") }
+        guard processes.selection == .all else {
+            throw ValidationError(
+                "A patch for the kernel goes into no process: give it without --pid and its like.")
+        }
         let options = KernelPatcher.Options(
             deadline: waiting.wait.duration, isForced: force, allowsReplace: replace, dryRun: dryRun,
             onProgress: KernelVerbs.progress(output))
         try KernelVerbs.apply(files, options, keeps: !once, output)
+    }
+
+    /// The patches that busy processes are still waiting for.
+    private static func waiting(_ records: DeferredRecords) throws -> [LoadedPatch] {
+        try Set(records.all().map(\.id)).sorted().map { try PatchFiles.forProcesses(records.patchFile($0)) }
     }
 }
 

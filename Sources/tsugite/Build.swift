@@ -308,7 +308,7 @@ extension Build {
         }
         return KernelBuildVerdict(
             outcome: "built", file: path, kernel: KernelInspectReport(file, includesDiff: false),
-            notes: result.notes)
+            notes: result.notes, seconds: result.seconds)
     }
 }
 

@@ -17,7 +17,7 @@ struct Inspect: ParsableCommand {
             The file is checked as if it were to be applied: targets, functions and why, symbols, sections, diff. \
             readelf -a and objdump -dr open it as well. Without a file, the updates are listed that the attached \
             channels have for a kernel, a package or a crash dump of another machine. A patch for a kernel is a kernel \
-            module, which modinfo knows too.
+            module, which modinfo knows too. Of a boot image (vmlinuz) it is shown what live patches need of it.
 
             EXAMPLE
               tsugite inspect CVE-2025-23419.tsp --diff
@@ -55,6 +55,10 @@ struct Inspect: ParsableCommand {
         try reportingErrors(json: json) {
             guard let file else { return try inspectElsewhere() }
             let bytes = try ByteStorage(reading: file, limit: LivePatch.Limits.fileSize)
+            if KernelImageReport.isOne(ByteView(bytes)) {
+                let report = try KernelImageReport(ByteView(bytes))
+                return json ? Output.json(report) : Output.result(report.text)
+            }
             if try PatchFiles.isForKernel(bytes) {
                 let report = KernelInspectReport(try KernelPatchFile(ByteView(bytes).bytes), includesDiff: diff)
                 return json ? Output.json(report) : Output.result(report.text)

@@ -96,6 +96,13 @@ struct Status: ParsableCommand {
                 lines.append("\(process.pid) \(process.name): the image at \(address) holds no valid header")
             }
         }
+        let pad = OperationRendering.pad
+        for record in report.deferred {
+            lines.append(
+                pad("\(record.pid)", 8) + pad(record.name, 17) + pad("deferred", 12) + pad(record.patch, 24)
+                    + pad(String(record.id.prefix(12)), 14) + "\(record.tries) tries")
+            if let finding = record.finding { lines += "\(finding)".split(separator: "\n").map { "    " + $0 } }
+        }
         if lines.isEmpty { lines.append("no process carries a live patch") }
         if report.unreadable > 0 {
             lines.append(OperationRendering.unreadable(report.unreadable))

@@ -11,7 +11,8 @@ struct Tsugite: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(
-                name: "Running processes, running kernel:", subcommands: [Apply.self, Undo.self, Status.self]),
+                name: "Running processes, running kernel:",
+                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [
@@ -50,7 +51,7 @@ struct Tsugite: ParsableCommand {
 
     /// The verbs that act on processes, whose start is part of the time that they take.
     private static let direct: [String: any ParsableCommand.Type] = [
-        "apply": Apply.self, "undo": Undo.self, "status": Status.self,
+        "apply": Apply.self, "undo": Undo.self, "status": Status.self, "recover": Recover.self,
     ]
 
     /// Runs such a verb without having all others described first: that takes longer than many an operation.

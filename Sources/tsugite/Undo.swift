@@ -32,18 +32,23 @@ struct Undo: ParsableCommand {
 
     @OptionGroup var processes: ProcessOptions
     @OptionGroup var waiting: WaitOptions
+    @OptionGroup var group: GroupOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         try reportingErrors(json: output.json) {
-            let modules = try processes.pid.isEmpty ? kernelModules() : []
+            let modules = try processes.selection == .all ? kernelModules() : []
             if !modules.isEmpty {
                 let options = KernelPatcher.Options(
                     deadline: waiting.wait.duration, onProgress: KernelVerbs.progress(output))
                 return try KernelVerbs.undo(modules, options, output)
             }
+            let selector = try selector()
             let report = try ProcessPatcher.undo(
-                selector(), in: processes.selection, wait: waiting.wait.duration)
+                selector, in: processes.selection, wait: waiting.wait.duration,
+                isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, observer: Progress().observer)
+            // Nobody waits for it any more.
+            DeferredRecords().forget(patch: selector)
             try finish(report, output)
         }
     }

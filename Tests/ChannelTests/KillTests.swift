@@ -96,20 +96,4 @@ struct KillTests {
             #expect(FileHashes(of: bytes).digests[key: "sha256"] == String(last.prefix { $0 != "." }))
         }
     }
-
-    /// Whether the process was still alive when it was killed.
-    private func runAndKill(_ program: String, _ arguments: [String], afterMicroseconds delay: UInt32) throws
-        -> Bool
-    {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        usleep(delay)
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        return process.terminationReason == .uncaughtSignal
-    }
 }

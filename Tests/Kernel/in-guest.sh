@@ -4,6 +4,8 @@ mkdir -p /lib64 /lib/x86_64-linux-gnu
 cp lib/ld-linux-x86-64.so.2 /lib64/ 2>/dev/null
 cp lib/* /lib/x86_64-linux-gnu/
 chmod +x tsugite sleeper
+[ ! -e fentry ] || chmod +x fentry
+[ ! -e tsugite-channel ] || chmod +x tsugite-channel
 bad=0
 ok() { echo "OK $*"; }
 fail() { echo "FAIL $*"; bad=1; }
@@ -175,6 +177,52 @@ if echo 'p:tsugite cmdline_proc_show' > /sys/kernel/tracing/kprobe_events 2>/dev
     [ $status -eq 13 ] && says KRN-CONFLICT && ok "a probe is a conflict" || fail "probe: $status $(cat /tmp/said)"
     echo 0 > /sys/kernel/tracing/events/kprobes/tsugite/enable
     echo > /sys/kernel/tracing/kprobe_events
+fi
+# ---- so is a BPF program at its entry
+if [ -e fentry ]; then
+    ./fentry cmdline_proc_show > /tmp/fentry 2>&1 &
+    bpf=$!
+    for wait in 1 2 3 4 5; do grep -q attached /tmp/fentry && break; sleep 1; done
+    apply cmdline; status=$?
+    [ $status -eq 13 ] && says KRN-CONFLICT && ok "a BPF program at the entry is a conflict" || fail "fentry: $status $(cat /tmp/said /tmp/fentry)"
+    kill $bpf; wait $bpf 2>/dev/null
+fi
+
+# ---- a module that the kernel's own klp-build made: somebody else's as it is, ours once it was taken over
+insmod livepatch_foreign.ko && grep -q 'made elsewhere' /proc/version || fail "the foreign module doesn't load"
+apply cmdline; [ $? -eq 13 ] && says KRN-CONFLICT && says "isn't ours" && ok "someone else's live patch is a conflict" || fail "foreign: $(cat /tmp/said)"
+./tsugite uname > /tmp/said 2>&1; [ $? -eq 13 ] && says KRN-AMBIGUOUS && ok "with someone else's there is no effective version" || fail "uname: $(cat /tmp/said)"
+echo 0 > /sys/kernel/livepatch/livepatch_foreign/enabled
+for wait in 1 2 3 4 5; do rmmod livepatch_foreign 2>/dev/null && break; sleep 1; done
+apply foreign && grep -q 'made elsewhere' /proc/version && ok "a module of klp-build, taken over, is applied" || fail "import: $(cat /tmp/said)"
+t status --kernel; says foreign && ! says "not ours" || fail "status of the import: $(cat /tmp/said)"
+t apply cmdline.tsp --once --replace && [ ! -e /sys/module/livepatch_foreign ] && ok "and replaced and unloaded like ours" || fail "import: $(cat /tmp/said)"
+undo cmdline || fail "cmdline: $(cat /tmp/said)"
+apply foreign && undo foreign && ! grep -q 'made elsewhere' /proc/version && ok "and undone" || fail "import: $(cat /tmp/said)"
+
+# ---- a signed channel: the same verbs as for processes
+if [ -e channel ]; then
+    mkdir -p /etc/tsugite/trust
+    echo 'nobody:x:65534:65534:nobody:/nonexistent:/bin/false' > /etc/passwd
+    echo 'nogroup:x:65534:' > /etc/group
+    cp channel/metadata/1.root.json /etc/tsugite/trust/stable.root.json
+    printf 'channels:\n  - label: stable\n    url: /t/channel\n    trusted_root: /etc/tsugite/trust/stable.root.json\n' \
+        > /etc/tsugite/tsugite.yaml
+    t refresh || fail "refresh: $(cat /tmp/said)"
+    t show kernel --available; says FIX-1 && ok "a channel offers the update" || fail "offer: $(cat /tmp/said)"
+    t upgrade kernel -y && grep -q patched=1 /proc/cmdline && ok "upgrade kernel applies it" || fail "upgrade: $(cat /tmp/said)"
+    t show kernel; says 'in the running kernel' && says applied && ok "show kernel reads it from the kernel" || fail "show: $(cat /tmp/said)"
+    t upgrade kernel -y --offline; [ $? -eq 10 ] || fail "twice: $(cat /tmp/said)"
+    grep -q '"trying"' /var/lib/tsugite/kernel/plan.json && ok "and the next boot will" || fail "plan: $(cat /var/lib/tsugite/kernel/plan.json)"
+    t remove FIX-1 -y && ! grep -q patched=1 /proc/cmdline && ok "remove takes it out, without a network" || fail "remove: $(cat /tmp/said)"
+    [ ! -e /var/lib/tsugite/kernel/plan.json ] || ! grep -q tsugite_cmdline /var/lib/tsugite/kernel/plan.json || fail "remove left the plan"
+fi
+
+# ---- the two oracles tell the same, with a patch applied
+if [ -e vmlinuz ]; then
+    apply cmdline || fail "cmdline: $(cat /tmp/said)"
+    t kernel verify vmlinuz && ok "all code in memory is the image's: $(sed -n 2p /tmp/said)" || fail "verify: $(cat /tmp/said)"
+    undo cmdline || fail "cmdline: $(cat /tmp/said)"
 fi
 [ -z "$(ls /sys/kernel/livepatch)" ] || fail "left: $(ls /sys/kernel/livepatch)"
 exit $bad

@@ -27,7 +27,7 @@ extension ProcessTests {
             for kill in 1...Self.kills {
                 let command = try #require(words.randomElement())
                 // Follows the machine's speed, so that about two kills of three come in the middle.
-                if try run(command, cutAfter: UInt32.random(in: 0...span)) {
+                if try runAndKill(TsugiteCommand.path, command, afterMicroseconds: UInt32.random(in: 0...span)) {
                     cut += 1
                     span += span / 16 + 1
                 } else {
@@ -49,6 +49,57 @@ extension ProcessTests {
             #expect(cut > Self.kills / 4, "most kills came after the end: \(cut)")
         }
 
+        @Test
+        func `killed in the middle of a group or of many processes, each is whole, and a group is all or nothing`()
+            throws
+        {
+            let lab = try Lab.of()
+            var files: [String] = []
+            for version in [2, 3] {
+                let file = lab.compiler.path("many\(version).tsp")
+                let functions = ["answer", "second"]
+                try FileSystem.replace(
+                    file,
+                    with: lab.patch(
+                        "many\(version)", version: version, replacing: functions, changes: ["many\(version)"]
+                    )
+                    .patch.encoded())
+                files.append(file)
+            }
+            let victims = try (0..<5).map { _ in try lab.start() }
+            for victim in victims { #expect(victim.ask("threads 3") == "ok") }
+            let pids = ["--pid"] + victims.map { "\($0.pid)" }
+            let together: [[String]] = [
+                ["apply", files[0], "--replace", "--all-or-nothing"],
+                ["apply", files[1], "--replace", "--all-or-nothing"],
+                ["undo", "many2", "--all-or-nothing"], ["undo", "many3", "--all-or-nothing"],
+            ]
+            let apart = together.map { $0.dropLast() }.map { Array($0) }
+            let span = try duration(of: (together + apart).map { $0 + pids })
+            for (number, words) in [together, apart].enumerated() {
+                for kill in 1...max(Self.kills / 4, 1) {
+                    let command = try #require(words.randomElement())
+                    _ = try runAndKill(
+                        TsugiteCommand.path, command + pids, afterMicroseconds: UInt32.random(in: 0...span))
+                    for victim in victims {
+                        #expect(
+                            ["41", "42", "43"].contains(victim.ask("a") ?? ""), "after kill \(kill) of \(command)")
+                        try expectNobodyHeld(victim.pid)
+                    }
+                    guard number == 0 || kill % 10 == 0 else { continue }
+                    _ = try TsugiteCommand.run(["recover"] + pids)
+                    let states = try victims.map { victim in
+                        try #require(ProcessPatcher.status(.processes([victim.pid])).processes.first?.patches ?? [])
+                    }
+                    #expect(!states.joined().contains { $0.state == .unfinished || $0.state == .altered })
+                    if number == 0 { #expect(Set(victims.compactMap { $0.ask("a") }).count == 1, "kill \(kill)") }
+                }
+                _ = try TsugiteCommand.run(["apply", files[0], "--replace"] + pids)
+                for victim in victims { #expect(victim.ask("a") == "42") }
+                _ = try TsugiteCommand.run(["undo", "many2"] + pids)
+            }
+        }
+
         /// The longest time that one of the commands takes here, in microseconds.
         private func duration(of commands: [[String]]) throws -> UInt32 {
             var longest: UInt64 = 0
@@ -58,20 +109,6 @@ extension ProcessTests {
                 longest = max(longest, MonotonicTime.now.nanoseconds - start)
             }
             return UInt32(truncatingIfNeeded: min(longest / 1000, 2_000_000))
-        }
-
-        /// Starts the command and kills it after some microseconds; answers whether it was still at work.
-        private func run(_ command: [String], cutAfter delay: UInt32) throws -> Bool {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: TsugiteCommand.path)
-            process.arguments = command
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            usleep(delay)
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            return process.terminationReason == .uncaughtSignal
         }
 
         /// No thread is stopped or traced once the killed patcher has gone.

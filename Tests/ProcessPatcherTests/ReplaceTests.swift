@@ -56,6 +56,35 @@ extension ProcessTests {
             #expect(counts.suffix(4).allSatisfy { $0 == counts.last }, "\(counts)")
         }
 
+        @Test func `hundreds of generations, up and down, each in one step, without growth`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            // Each includes what the one before changed, as cumulative updates do.
+            let generations = try (2...9).map { version in
+                try lab.patch(
+                    "generation\(version)", version: version, changes: (2...version).map { "change\($0)" })
+            }
+            func round() throws {
+                for (index, patch) in generations.enumerated() {
+                    let report = try apply([patch], victim)
+                    #expect(report.processes.first?.result == .applied, "\(report)")
+                    #expect(victim.ask("a") == "\(42 + index)")
+                }
+                for (index, patch) in generations.enumerated().reversed().dropFirst() {
+                    try expectApplied(apply([patch], victim, replace: true))
+                    #expect(victim.ask("a") == "\(42 + index)")
+                }
+                try expectApplied(undo("generation2", victim))
+                #expect(victim.ask("a") == "41")
+            }
+            try round()
+            let before = try Footprint(of: victim)
+            for _ in 0..<20 { try round() }
+            let after = try Footprint(of: victim)
+            #expect(after.mappings.count == before.mappings.count)
+            #expect(after.residentPages <= before.residentPages + 16)
+        }
+
         @Test func `patches of different functions live side by side`() throws {
             let lab = try Lab.of()
             let victim = try lab.start()

@@ -12,6 +12,8 @@
 #include "linux_modules.h"
 #include "linux_processes.h"
 #include "linux_sandbox.h"
+#include "linux_socket.h"
 #include "linux_spawn.h"
 #include "linux_trace.h"
+#include "linux_watch.h"
 #endif

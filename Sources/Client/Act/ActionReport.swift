@@ -14,8 +14,8 @@ public struct ActionReport: Sendable, Equatable, Codable {
         public var outcome: OperationReport.Result
         /// What happened in the processes.
         public var operations: [OperationReport]
-        /// What happened in the kernel; nil for an update of processes.
-        public var kernel: [KernelReport]?
+        /// What happened in the running kernel.
+        public var kernel: [KernelReport] = []
         /// Why it didn't end as applied.
         public var finding: Finding?
     }
@@ -56,7 +56,20 @@ public struct ActionReport: Sendable, Equatable, Codable {
         let inner = steps.flatMap(\.operations).flatMap {
             $0.processes.compactMap(\.finding) + [$0.finding].compactMap { $0 }
         }
-        let kernel = steps.flatMap { $0.kernel ?? [] }.flatMap(\.findings)
+        let kernel = steps.flatMap(\.kernel).flatMap(\.findings)
         return Set((own + inner + kernel).map(\.code.rawValue)).sorted()
+    }
+}
+
+extension OperationReport.Result {
+    /// The same outcome; the kernel has no partial one.
+    init(_ result: KernelReport.Result) {
+        self =
+            switch result {
+            case .applied: .applied
+            case .nothingToDo: .nothingToDo
+            case .deferred: .deferred
+            case .blocked: .blocked
+            }
     }
 }

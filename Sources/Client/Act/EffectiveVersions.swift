@@ -29,7 +29,9 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     /// The kernel that was booted.
     public var kernel: KernelIdentity
     /// The version whose fixes its memory has.
-    public var effectiveKernel: String
+    ///
+    /// Nil if that can't be told: single fixes are applied, or patches of others.
+    public var effectiveKernel: String?
     /// Packages with updates, by name.
     public var packages: [Package]
     /// Digests of the installed updates' patches that are in memory, sorted; patches from elsewhere don't count.
@@ -39,10 +41,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
     public static func compute(_ session: Session) throws(ClientError) -> EffectiveVersions {
         let state = try session.store.state()
         let planner = try session.planner()
-        var found = make(state.installed, planner.inventory, planner.memory)
-        // Where it can't be told, the version that was booted is what scanners shall see.
-        if let version = try? EffectiveKernel.current().version { found.effectiveKernel = version }
-        return found
+        return make(state.installed, planner.inventory, planner.memory, kernel: try? session.kernel.effective())
     }
 
     /// Computed anew by whoever may look into all processes, who also writes the file; others read it, if it is true.
@@ -66,7 +65,8 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
 
     /// The same from values.
     static func make(
-        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>]
+        _ installed: [InstalledUpdate], _ inventory: SystemInventory, _ memory: [ProcessID: Set<String>],
+        kernel: EffectiveKernel? = nil
     ) -> EffectiveVersions {
         var packages: [String: Package] = [:]
         for update in installed where !update.isKernel {
@@ -90,7 +90,7 @@ public struct EffectiveVersions: Sendable, Equatable, Codable {
         for name in packages.keys where packages[name]?.missing ?? 0 > 0 { packages[name]?.effective = nil }
         let ours = Set(installed.flatMap(\.patches).map(\.sha256))
         return EffectiveVersions(
-            kernel: inventory.kernel, effectiveKernel: inventory.kernel.release,
+            kernel: inventory.kernel, effectiveKernel: kernel.map(\.version) ?? inventory.kernel.release,
             packages: packages.values.sorted { $0.name < $1.name },
             set: Set(memory.values.flatMap { $0 }).intersection(ours).sorted())
     }

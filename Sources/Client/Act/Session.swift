@@ -14,16 +14,16 @@ public struct Session: Sendable {
     /// What must never be touched.
     public let never: NeverList
     let engine: any PatchEngine
-    let kernel: any KernelPatchEngine
+    let kernel: any KernelEngine
 
     /// Reads the configuration.
+    /// - Parameter kernel: the machine's own if nil.
     public init(
-        paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine(),
-        kernel: any KernelPatchEngine = KernelEngine()
+        paths: Paths = Paths(), engine: any PatchEngine = ProcessEngine(), kernel: (any KernelEngine)? = nil
     ) throws(ClientError) {
         store = StateStore(paths)
         self.engine = engine
-        self.kernel = kernel
+        self.kernel = kernel ?? LiveKernelEngine(paths)
         configuration = try Configuration.load(paths.configuration)
         never = try NeverList.load(paths.never)
     }
@@ -33,19 +33,7 @@ public struct Session: Sendable {
         let state = try store.state()
         return Planner(
             configuration: configuration, never: never, state: state, inventory: try InventoryScan.now(),
-            memory: try engine.memory(), kernelMemory: try kernelMemory(state), catalogues: catalogues)
-    }
-
-    /// Digests of the installed kernel updates that the running kernel has.
-    private func kernelMemory(_ state: ClientState) throws(ClientError) -> Set<String> {
-        let patches = state.installed.filter(\.isKernel).flatMap(\.patches)
-        guard !patches.isEmpty else { return [] }
-        let loaded = try kernel.loaded()
-        let files = PatchStore(store.paths)
-        return Set(
-            patches.map(\.sha256).filter { digest in
-                (try? kernel.module(of: files.path(digest))).map(loaded.contains) == true
-            })
+            memory: try engine.memory(), kernelMemory: kernelMemory(state), catalogues: catalogues)
     }
 
     /// Whether things may change by themselves right now.
@@ -79,7 +67,7 @@ extension Session {
         var state = try store.state()
         var steps: [ActionReport.Step] = []
         for step in plan.steps {
-            let done = carryOut(step)
+            let done = carryOut(step, isTrial: trialSeconds != nil)
             steps.append(done)
             guard done.outcome == .applied || done.outcome == .partial || done.outcome == .nothingToDo else {
                 continue
@@ -105,7 +93,9 @@ extension Session {
         try refreshPlans()
         let after = try planner(try store.catalogues(configuration))
         try store.write(after.upgrade())
-        try EffectiveVersions.make(after.state.installed, after.inventory, after.memory).write(store)
+        try EffectiveVersions.make(
+            after.state.installed, after.inventory, after.memory, kernel: try? kernel.effective()
+        ).write(store)
         PatchStore(store.paths).keepOnly(try store.state().installed)
         try store.remove(store.paths.journal)
     }
@@ -132,23 +122,22 @@ extension Session {
         state.installed.append(update)
     }
 
-    private func carryOut(_ step: Plan.Step) -> ActionReport.Step {
+    private func carryOut(_ step: Plan.Step, isTrial: Bool) -> ActionReport.Step {
         var report = ActionReport.Step(
             action: step.action, id: step.update.id, outcome: .nothingToDo, operations: [], finding: nil)
         do throws(ClientError) {
             switch step.action {
-            case _ where step.update.isKernel:
-                let done = try changeKernel(step)
-                report.kernel = done
-                report.outcome = ActionReport.whole(done.map { OperationReport.Result($0.result) })
-                return report
+            case .install where step.update.isKernel:
+                report.kernel = try installInKernel(step.update, isTrial: isTrial)
+            case .remove where step.update.isKernel: report.kernel = try removeFromKernel(step.update)
             case .install: report.operations = try install(step.update)
             case .remove:
                 for patch in step.update.patches {
                     report.operations.append(try engine.undo(patch.sha256, wait: wait))
                 }
             }
-            report.outcome = ActionReport.whole(report.operations.map(\.result))
+            report.outcome = ActionReport.whole(
+                report.operations.map(\.result) + report.kernel.map { .init($0.result) })
         } catch {
             report.outcome = .blocked
             report.finding = error.finding
@@ -156,34 +145,13 @@ extension Session {
         return report
     }
 
-    private var wait: Duration { .seconds(configuration.waitSeconds) }
-
-    /// Puts an update into the running kernel, or takes it out.
-    private func changeKernel(_ step: Plan.Step) throws(ClientError) -> [KernelReport] {
-        let files = try self.files(of: step.update)
-        var reports: [KernelReport] = []
-        switch step.action {
-        case .install: for file in files { reports.append(try kernel.apply(file, wait: wait)) }
-        case .remove:
-            for file in files { reports.append(try kernel.undo(try kernel.module(of: file), wait: wait)) }
-        }
-        return reports
-    }
-
-    /// The files of an update in this machine's store, each verified once more.
-    private func files(of update: InstalledUpdate) throws(ClientError) -> [String] {
-        let patches = PatchStore(store.paths)
-        for patch in update.patches where !patches.has(patch) {
-            throw ClientError(
-                .channelMismatch, "the file of \(update.id) isn't in this machine's store, or is damaged",
-                ["file": patches.path(patch.sha256)], remedy: "tsugite upgrade fetches it again.")
-        }
-        return update.patches.map { patches.path($0.sha256) }
-    }
+    var wait: Duration { .seconds(configuration.waitSeconds) }
 
     private func install(_ update: InstalledUpdate) throws(ClientError) -> [OperationReport] {
-        _ = try files(of: update)
         let patches = PatchStore(store.paths)
+        for patch in update.patches where !patches.has(patch) {
+            throw missing(update, patches.path(patch.sha256))
+        }
         // Files of one process go in together; so processes are grouped by the builds that they run.
         let inventory = try InventoryScan.now()
         var files: [ProcessID: [String]] = [:]
@@ -197,5 +165,11 @@ extension Session {
             reports.append(try engine.apply(paths, to: processes.sorted(), wait: wait))
         }
         return reports
+    }
+
+    func missing(_ update: InstalledUpdate, _ path: String) -> ClientError {
+        ClientError(
+            .channelMismatch, "the file of \(update.id) isn't in this machine's store, or is damaged",
+            ["file": path], remedy: "tsugite upgrade fetches it again.")
     }
 }

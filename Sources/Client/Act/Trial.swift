@@ -46,6 +46,7 @@ extension Session {
             throw ClientError(.clientUpdateUnknown, "no update \(id) is installed", ["update": id])
         }
         state.installed[index].trial = nil
+        if state.installed[index].isKernel { try keepForBoot(state.installed[index]) }
         try store.write(state, to: store.paths.record)
         try refreshPlans()
     }

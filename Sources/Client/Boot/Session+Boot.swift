@@ -70,7 +70,10 @@ extension Session {
     }
 
     /// A held-back set may be replayed again.
-    public func resume() throws(ClientError) { try store.remove(store.paths.boots) }
+    public func resume() throws(ClientError) {
+        try store.remove(store.paths.boots)
+        try kernel.resume()
+    }
 
     /// What was interrupted by the end of the boot before.
     private func closeJournal() throws(ClientError) -> [Finding] {

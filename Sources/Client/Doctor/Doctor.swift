@@ -30,6 +30,8 @@ public struct DoctorFacts: Sendable {
     public var replacedPaths: Set<String> = []
     /// Mirrors that this machine keeps, with what is free there.
     public var mirrors: [(folder: String, status: MirrorStatus, free: UInt64)] = []
+    /// What the running kernel has against its live patches.
+    public var kernelTrouble: [Finding] = []
     /// The end of the package tools' logs.
     public var packageLog = ""
     /// Now.

@@ -143,6 +143,20 @@ public struct DoctorEntry: Sendable {
             symptom: "There never is an update for this kernel.",
             detection: "A channel cares for kernels, and the running one isn't among them."),
         DoctorEntry(
+            .kernelOops, .error,
+            symptom: "The kernel reported an error, and a live patch is in its trace.",
+            detection: "The kernel's log of this boot is searched for errors with a function of a live patch."),
+        DoctorEntry(
+            .kernelSuspended, .error,
+            symptom: "A kernel patch isn't applied again after a boot.",
+            detection:
+                "The record of the kernel's replay: the machine died with the set, or boots ended without a word."
+        ),
+        DoctorEntry(
+            .kernelStalled, .warning,
+            symptom: "A kernel patch neither goes in nor comes out.",
+            detection: "A transition of the running kernel that waits for tasks; each is named."),
+        DoctorEntry(
             .effectiveStale, .warning,
             symptom: "Scanners see other versions than those in memory.",
             detection: "The recorded versions are compared with what is read back from all processes.",

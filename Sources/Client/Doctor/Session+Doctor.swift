@@ -16,6 +16,7 @@ extension Session {
         facts.lastAction = try store.read(ActionReport.self, store.paths.lastAction)
         facts.effective = try store.read(EffectiveVersions.self, store.paths.effective)
         facts.disk = DiskVersions.read(store.paths.root)
+        facts.kernelTrouble = (try? kernel.trouble()) ?? []
         for catalogue in catalogues.values {
             for family in catalogue.families where family.kind == .user {
                 facts.packageFiles[family.name] = DiskVersions.files(of: family.name, store.paths.root)

@@ -23,7 +23,7 @@ public struct Planner: Sendable {
     public var inventory: SystemInventory
     /// What is in memory: for each process the digests of the patches in effect.
     public var memory: [ProcessID: Set<String>]
-    /// Digests of the installed kernel updates that the running kernel has.
+    /// Digests of the installed updates' files that are in effect in the running kernel.
     public var kernelMemory: Set<String>
     /// What the channels offer, by label.
     public var catalogues: [String: Catalogue]
@@ -67,13 +67,12 @@ public struct Planner: Sendable {
                 var candidate = byID[entry.update.id] ?? Self.candidate(entry, source.label)
                 candidate.update.patches.append(
                     .init(sha256: entry.sha256, buildID: entry.buildID, path: entry.path, length: entry.length))
+                let users = inventory.users(of: entry.buildID, never)
+                candidate.concerned += users.count
+                candidate.missing += users.count { memory[$0]?.contains(entry.sha256) != true }
                 if entry.family.kind == .kernel {
                     candidate.concerned += 1
                     candidate.missing += kernelMemory.contains(entry.sha256) ? 0 : 1
-                } else {
-                    let users = inventory.users(of: entry.buildID, never)
-                    candidate.concerned += users.count
-                    candidate.missing += users.count { memory[$0]?.contains(entry.sha256) != true }
                 }
                 candidate.rings = approvals(of: entry, source)
                 byID[entry.update.id] = candidate
@@ -137,14 +136,16 @@ extension Planner {
         for candidate in usable where !replaced.contains(candidate.update.id) {
             let isKnown = state.update(candidate.update.id) != nil
             guard candidate.missing > 0 || (!isKnown && candidate.concerned > 0) else { continue }
+            let isKernel = candidate.update.isKernel
             let reason =
                 isKnown
-                ? candidate.update.isKernel
-                    ? "the running kernel lacks it" : "\(candidate.missing) new processes without it"
+                ? (isKernel ? "the running kernel lacks it" : "\(candidate.missing) new processes without it")
                 : [candidate.description.severity.rawValue, candidate.description.summary].filter { !$0.isEmpty }
                     .joined(separator: ": ")
             plan.steps.append(
-                .init(action: .install, update: candidate.update, processes: candidate.missing, reason: reason))
+                .init(
+                    action: .install, update: candidate.update, processes: isKernel ? 0 : candidate.missing,
+                    reason: reason))
         }
         return plan
     }
@@ -205,7 +206,6 @@ extension Planner {
 
     private func carriers(of update: InstalledUpdate) -> Int {
         let digests = Set(update.patches.map(\.sha256))
-        if update.isKernel { return 0 }
         return memory.values.count { !$0.isDisjoint(with: digests) }
     }
 
@@ -225,10 +225,12 @@ extension Planner {
     }
 
     /// The present set again: what is accepted, oldest first.
+    ///
+    /// The kernel's part of it was replayed before, by `tsugite kernel replay`.
     public func boot() -> Plan {
         Plan(
             .boot,
-            state.installed.filter { $0.trial == nil }.map {
+            state.installed.filter { $0.trial == nil && !$0.isKernel }.map {
                 .init(action: .install, update: $0, processes: 0, reason: "installed before the reboot")
             })
     }

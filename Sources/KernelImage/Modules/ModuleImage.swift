@@ -70,6 +70,23 @@ public struct ModuleImage: KernelObject {
         }
     }
 
+    /// The fields of some code that the loader fills in, as offsets from the range's start.
+    public func relocatedFields(in range: Range<UInt64>) -> [Range<Int>] {
+        guard
+            let section = placed.first(where: {
+                $0.address <= range.lowerBound && range.lowerBound - $0.address < $0.size
+            }),
+            let relocations = try? module.file.relocations(of: try module.file.section(section.index))
+        else { return [] }
+        let start = range.lowerBound - section.address
+        return relocations.compactMap { relocation in
+            guard relocation.offset >= start, let offset = Int(exactly: relocation.offset - start),
+                UInt64(offset) < range.upperBound - range.lowerBound
+            else { return nil }
+            return offset..<(offset + (X86_64Relocation(rawValue: relocation.type) == .abs64 ? 8 : 4))
+        }
+    }
+
     /// The address of a symbol that the module imports.
     public func importedAddress(of name: String) -> UInt64? { imports[name] }
 }

@@ -26,15 +26,15 @@
 import ELF
 
 /// Finds and reads the kallsyms tables in read-only data.
-struct KallsymsReader {
+package struct KallsymsReader {
     private let data: [UInt8]
 
     /// Takes the bytes of the section that holds the tables; they must start at a multiple of 8 in memory.
-    init(_ data: [UInt8]) { self.data = data }
+    package init(_ data: [UInt8]) { self.data = data }
 
     /// Reads the table.
     /// - Throws: ``KernelImageError`` saying which of the steps failed.
-    func table() throws(KernelImageError) -> KernelSymbolTable {
+    package func table() throws(KernelImageError) -> KernelSymbolTable {
         guard let tokens = findTokens() else { throw Self.failure("no token table") }
         guard let names = findNames(tokens) else { throw Self.failure("no table of names") }
         guard let addresses = addresses(tokens, names) else { throw Self.failure("no addresses that rise") }

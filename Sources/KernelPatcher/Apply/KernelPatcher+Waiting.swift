@@ -91,8 +91,12 @@ extension KernelPatcher {
     func unloadLeftovers(besides module: String) throws(KernelPatcherError) -> [String] {
         let active = Set(try patches().map(\.module))
         let loaded = try system { () throws(SystemError) in try Directory.entries(of: "/sys/module") }.map(\.name)
+        // Ours have a note; those that were taken over from klp-build have names of their own.
         return try unload(
-            loaded.filter { $0.hasPrefix(KernelPatch.modulePrefix) && $0 != module && !active.contains($0) })
+            loaded.filter { name in
+                name != module && !active.contains(name)
+                    && FileFacts.exists("/sys/module/\(name)/notes/\(KernelPatch.noteSection)")
+            })
     }
 
     /// Unloads modules; one that is still in use for a moment is tried again.

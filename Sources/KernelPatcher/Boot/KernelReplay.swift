@@ -91,11 +91,7 @@ public struct KernelReplay: Sendable {
 
     private static func suspended(_ planned: PlannedPatch, _ plan: KernelPlan) -> KernelReport {
         var report = KernelReport("replay", .blocked, name: planned.name, module: planned.module)
-        report.findings = [
-            Finding(
-                .kernelSuspended, "\(planned.name) isn't applied at boot any more: \(plan.reason)",
-                evidence: ["patch": planned.module, "lost boots": "\(plan.lostBoots)"])
-        ]
+        report.findings = [planned.suspended(plan)]
         return report
     }
 

@@ -1,5 +1,5 @@
 import ELF
-import Findings
+public import Findings
 import FoundationEssentials
 import Linux
 import LivePatch
@@ -24,6 +24,15 @@ public struct PlannedPatch: Sendable, Equatable, Codable {
     public var release: String
     /// The exact kernel.
     public var buildID: String
+}
+
+extension PlannedPatch {
+    /// The finding of a set that isn't applied any more.
+    func suspended(_ plan: KernelPlan) -> Finding {
+        Finding(
+            .kernelSuspended, "\(name) isn't applied at boot any more: \(plan.reason)",
+            evidence: ["patch": module, "lost boots": "\(plan.lostBoots)"])
+    }
 }
 
 /// What shall be applied at boot, and how the boots with it went.
@@ -90,7 +99,8 @@ public struct KernelStore: Sendable {
         }
     }
 
-    /// Keeps a patch that was applied in this boot; a replacing one takes the place of all others.
+    /// Keeps a patch that was applied in this boot; a replacing one takes the place of all others
+    /// for the same kernel.
     public func keep(_ file: KernelPatchFile, bootID: String) throws(KernelPatcherError) {
         let patch = file.patch
         try system { () throws(SystemError) in
@@ -98,7 +108,9 @@ public struct KernelStore: Sendable {
             try FileSystem.replace("\(folder)/\(file.id).tsp", with: file.bytes, mode: 0o600)
         }
         var plan = try plan()
-        plan.patches.removeAll { patch.replaces || $0.module == patch.module }
+        plan.patches.removeAll {
+            $0.buildID == patch.buildID.description && (patch.replaces || $0.module == patch.module)
+        }
         plan.patches.append(
             PlannedPatch(
                 file: file.id.description, name: patch.name, module: patch.module, release: patch.release,
@@ -122,6 +134,23 @@ public struct KernelStore: Sendable {
         try write(plan)
         try removeUnused(plan)
         return true
+    }
+
+    /// Why the set isn't applied at boot any more; `nil` if it is.
+    public func suspension() throws(KernelPatcherError) -> Finding? {
+        let plan = try plan()
+        guard plan.trust == .suspended, let first = plan.patches.first else { return nil }
+        return first.suspended(plan)
+    }
+
+    /// Lets a suspended set be tried again.
+    public func resume() throws(KernelPatcherError) {
+        var plan = try plan()
+        guard plan.trust == .suspended else { return }
+        plan.trust = .confirmed
+        plan.lostBoots = 0
+        plan.reason = ""
+        try write(plan)
     }
 
     /// Reads a planned patch's file, and checks that it is still the one.

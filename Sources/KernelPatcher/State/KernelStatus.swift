@@ -82,6 +82,19 @@ extension KernelStatus.Patch {
     }
 }
 
+extension KernelStatus {
+    /// The finding of a transition that is under way; `nil` if there is none.
+    public var stall: Finding? {
+        guard let transition, let patch = patches.first(where: { $0.state == "applying" || $0.state == "undoing" })
+        else { return nil }
+        var finding = Finding(
+            .kernelStalled, "\(patch.name) waits for \(transition.left) task\(transition.left == 1 ? "" : "s")",
+            evidence: ["module": patch.module], remedy: transition.remaining.first?.remedy)
+        for task in transition.remaining.prefix(8) { finding.evidence.append(.init("waits for", task.summary)) }
+        return finding
+    }
+}
+
 /// Which version's fixes are in memory, as against the version that was booted.
 public struct EffectiveKernel: Sendable, Equatable {
     /// The version that was booted.

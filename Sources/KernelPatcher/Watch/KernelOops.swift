@@ -87,9 +87,12 @@ public struct KernelOops: Sendable, Equatable, Codable {
         return text
     }
 
-    /// The module of a line such as ` show+0x5/0x20 [tsugite_x]`, if it is a live patch's.
+    /// The module of a line such as ` show+0x5/0x20 [tsugite_x]`, if it is a live patch's by its name: one of ours, or one
+    /// that klp-build made.
     private static func module(of text: Substring) -> String? {
-        guard text.contains("+0x"), let open = text.range(of: "[tsugite_") else { return nil }
+        guard text.contains("+0x"), let open = text.range(of: "[tsugite_") ?? text.range(of: "[livepatch_") else {
+            return nil
+        }
         let start = text.index(after: open)
         return String(text[start...].prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
     }

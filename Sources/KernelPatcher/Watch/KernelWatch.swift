@@ -42,7 +42,10 @@ public struct KernelWatch: Sendable {
     }
 
     private func undo(_ oops: KernelOops) throws(KernelPatcherError) -> KernelReport? {
-        guard let module = oops.modules.first else { return nil }
+        // What others have applied, others undo.
+        guard let module = oops.modules.first,
+            try patcher.patches().first(where: { $0.module == module })?.description != nil
+        else { return nil }
         return try patcher.undo(module, KernelPatcher.Options(deadline: .seconds(60)))
     }
 }

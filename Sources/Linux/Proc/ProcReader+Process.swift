@@ -62,6 +62,27 @@ extension ProcReader {
         try parse("/proc/\(process)/cgroup") { Self.controlGroup(in: $0) }
     }
 
+    /// The paths of all its control groups, one for each hierarchy: `/proc/PID/cgroup`.
+    public mutating func controlGroups(of process: ProcessID) throws(SystemError) -> [String] {
+        try parse("/proc/\(process)/cgroup") { Self.controlGroups(in: $0) }
+    }
+
+    /// Lines are `hierarchy:controllers:path`, and the path may hold colons; nil if one is malformed.
+    static func controlGroups(in text: Span<UInt8>) -> [String]? {
+        var found: [String] = []
+        var position = 0
+        while position < text.count {
+            let end = text.firstIndex(of: 0x0a, from: position, text.count)
+            let colon = text.firstIndex(of: 0x3a, from: position, end)
+            guard colon < end else { return nil }
+            let second = text.firstIndex(of: 0x3a, from: colon + 1, end)
+            guard second < end else { return nil }
+            found.append(text.text(second + 1..<end))
+            position = end + 1
+        }
+        return found
+    }
+
     /// Texts that each end with a zero byte; a last one without it counts too.
     static func strings(in bytes: Span<UInt8>) -> [String] {
         var found: [String] = []

@@ -9,6 +9,8 @@ public struct TracedThread: ~Copyable {
 
     private init(id: ThreadID) { self.id = id }
 
+    init(adopting id: ThreadID) { self.id = id }
+
     /// Attaches to a thread without stopping it.
     ///
     /// - Throws: EPERM if another tracer has it, it is a kernel thread, or the rights are missing; ESRCH if

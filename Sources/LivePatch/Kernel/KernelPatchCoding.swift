@@ -82,11 +82,16 @@ extension KernelPatch {
         guard reader.isAtEnd else { throw PatchFileError(.malformed, "bytes behind the end") }
     }
 
-    /// What the description without its targets says: the loaded module carries it in memory, as a note.
-    public var note: [UInt8] {
+    /// The description as the loaded module carries it in memory: what it replaces, the kernel itself says.
+    public var withoutTargets: KernelPatch {
         var short = self
         short.targets = []
-        let (owner, descriptor) = (Array("Tsugite".utf8) + [0], short.encoded)
+        return short
+    }
+
+    /// What the description without its targets says: the loaded module carries it in memory, as a note.
+    public var note: [UInt8] {
+        let (owner, descriptor) = (Array("Tsugite".utf8) + [0], withoutTargets.encoded)
         var writer = ByteWriter()
         writer.write(UInt32(owner.count))
         writer.write(UInt32(descriptor.count))

@@ -121,7 +121,7 @@ extension KernelBuilder {
 
 extension [Bool] {
     /// The runs of `true`.
-    fileprivate var ranges: [Range<Int>] {
+    var ranges: [Range<Int>] {
         var ranges: [Range<Int>] = []
         for (index, isSet) in enumerated() where isSet {
             if let last = ranges.last, last.upperBound == index {

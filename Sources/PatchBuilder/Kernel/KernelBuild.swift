@@ -25,6 +25,8 @@ package struct KernelBuildResult: Sendable {
     package var patch: KernelPatch
     /// What was done and why, a line each.
     package var notes: [String]
+    /// How long each stage took, in seconds.
+    package var seconds: [String: Double] = [:]
 }
 
 /// What a live patch is called, and what it claims.
@@ -123,30 +125,56 @@ package struct KernelBuilder: Sendable {
         let diff = try Stabilisation(
             tree: BuildTree(seen: source, copy: source), source: source, folder: folder
         ).run(patches)
+        var clock = StageClock()
         report("searching what the diff reaches")
         let reach = try KernelReach(source: source, cache: tree.folder).find(diff)
-        report(
-            "compiling \(reach.sources.count) file\(reach.sources.count == 1 ? "" : "s") before and after the diff")
-        let (compiled, notMade) = try KernelCompiler(tree: tree, folder: folder + "/objects", jobs: jobs).compile(
-            reach.sources, diff)
+        clock.end("reach")
+        let compiled = try compile(reach, diff, folder + "/objects", &clock)
+        report("proving and comparing")
+        var (units, unused) = try prove(compiled.units)
+        unused += compiled.unused
+        clock.end("prove")
+        let closure = try close(&units, diff, folder + "/tested", &clock)
+        guard !closure.replaced.isEmpty else { throw nothing(closure, unused) }
+        let changes = try patches.map { (path) throws(BuildError) in Digest(of: try WorkFolder.read(path)) }
+        var result = try emit(
+            closure, label, changes, diff: try WorkFolder.read(diff.diffFile), notes: reach.notes + unused)
+        clock.end("write")
+        result.seconds = clock.seconds
+        return result
+    }
+
+    private func compile(
+        _ reach: KernelReach.Result, _ diff: StabilisedDiff, _ folder: String, _ clock: inout StageClock
+    ) throws(BuildError) -> (units: [KernelUnit], unused: [String]) {
+        let count = reach.sources.count
+        report("compiling \(count) file\(count == 1 ? "" : "s") before and after the diff")
+        let compiled = try KernelCompiler(tree: tree, folder: folder, jobs: jobs).compile(reach.sources, diff)
+        clock.end("compile")
         // A changed structure is the usual reason for a diff that reaches everything; it is the better answer.
         if let tooWide = reach.tooWide {
-            for unit in compiled { try LayoutCheck(pre: unit.pre, post: unit.post, unit: unit.source).run() }
+            for unit in compiled.units { try LayoutCheck(pre: unit.pre, post: unit.post, unit: unit.source).run() }
             throw tooWide
         }
-        report("proving and comparing")
-        var (units, unused) = try prove(compiled)
-        unused += notMade
+        return compiled
+    }
+
+    /// Closes over what changed; files with jump labels that can't come along are compiled once more, with tests.
+    private func close(
+        _ units: inout [KernelPatchUnit], _ diff: StabilisedDiff, _ folder: String, _ clock: inout StageClock
+    ) throws(BuildError) -> KernelClosure {
         let resolver = KernelResolver(kernel: kernel.symbols, exports: exports, tables: try KernelTable.all(types))
         var closure = KernelClosure(units, resolver)
         closure.run()
         if !closure.foreignKeys.isEmpty {
             let keys = closure.foreignKeys
             report("compiling again with tests of \(keys.values.reduce(0) { $0 + $1.count }) keys of modules")
-            let again = try KernelCompiler(tree: tree, folder: folder + "/tested", jobs: jobs).compile(
+            let again = try KernelCompiler(tree: tree, folder: folder, jobs: jobs).compile(
                 keys.keys.sorted(), diff, keysAreTested: true
             ).units
+            clock.end("compile")
             let tested = try prove(again).units
+            clock.end("prove")
             units = units.map { unit in tested.first { $0.name == unit.name } ?? unit }
             closure = KernelClosure(units, resolver)
             closure.run()
@@ -158,10 +186,7 @@ package struct KernelBuilder: Sendable {
         if let refusal = closure.refusals.first {
             throw closure.refusals.count == 1 ? refusal : refusal.adding("refusals", "\(closure.refusals.count)")
         }
-        guard !closure.replaced.isEmpty else { throw nothing(closure, unused) }
-        let changes = try patches.map { (path) throws(BuildError) in Digest(of: try WorkFolder.read(path)) }
-        return try emit(
-            closure, label, changes, diff: try WorkFolder.read(diff.diffFile), notes: reach.notes + unused)
+        return closure
     }
 
     private func nothing(_ closure: KernelClosure, _ unused: [String]) -> BuildError {

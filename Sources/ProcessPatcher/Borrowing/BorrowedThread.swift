@@ -43,6 +43,8 @@ struct BorrowedThread: ~Copyable {
     private var isPrepared = false
     /// Whether it was running, so that it can make calls in passing.
     let isRunning: Bool
+    /// Whether it was stopped before, and stays stopped when it is given back.
+    private let isHeld: Bool
     /// Where a few hundred bytes of arguments may be put while the thread is borrowed.
     let scratch: RemoteAddress
 
@@ -54,18 +56,27 @@ struct BorrowedThread: ~Copyable {
     /// Stops a thread; nil if it is in a state in which it can't be borrowed.
     static func borrow(
         _ id: ThreadID, of process: ProcessID, _ space: AddressSpace, _ memory: borrowing RemoteMemory,
-        _ gadget: SystemCallGadget, suspendingSeccomp: Bool, _ orphans: Orphans
+        _ gadget: SystemCallGadget, suspendingSeccomp: Bool, _ orphans: Orphans,
+        isHeld: Bool = false
     ) throws(SystemError) -> BorrowedThread? {
         var options: TraceOptions = [.markSystemCalls]
         if suspendingSeccomp { options.insert(.suspendSeccomp) }
         let room = [UInt8](repeating: 0, count: Int(linkSize) * longestChain + Int(scratchSize) + (20 << 10))
         var state = [UInt8](repeating: 0, count: 16 << 10)
         SignalFrame.prepare()
-        let thread = try TracedThread.seize(id, options: options)
-        try thread.interrupt()
-        guard let isGroupStopped = try stop(thread) else {
-            orphans.adopt(thread.takeOver())
-            return nil
+        let thread: TracedThread
+        var isGroupStopped = false
+        if isHeld {
+            thread = TracedThread.adopt(id)
+            try thread.setOptions(options)
+        } else {
+            thread = try TracedThread.seize(id, options: options)
+            try thread.interrupt()
+            guard let stopped = try stop(thread) else {
+                orphans.adopt(thread.takeOver())
+                return nil
+            }
+            isGroupStopped = stopped
         }
         let registers = try thread.registers()
         guard registers.runs64BitCode, try !isInRestartableSequence(thread, registers, memory) else { return nil }
@@ -77,7 +88,8 @@ struct BorrowedThread: ~Copyable {
         return BorrowedThread(
             thread: thread, original: registers, mask: mask, extendedState: state,
             frame: frame, gadget: gadget, room: room,
-            isRunning: registers.systemCall < 0 && !suspendingSeccomp && !isGroupStopped, scratch: scratch)
+            isRunning: registers.systemCall < 0 && !suspendingSeccomp && !isGroupStopped && !isHeld,
+            isHeld: isHeld, scratch: scratch)
     }
 
     /// Waits for the stop that was asked for; signals that are delivered first go their way.
@@ -289,8 +301,9 @@ struct BorrowedThread: ~Copyable {
         var registers = original
         if registers.interruptedByStop { registers.systemCallAnswer = Registers.restartUnlessHandled }
         if isPrepared || registers.interruptedByStop { try thread.setRegisters(registers) }
+        let isHeld = isHeld
         let thread = thread
-        try thread.detach()
+        if isHeld { _ = thread.takeOver() } else { try thread.detach() }
     }
 
     // MARK: Calls in passing

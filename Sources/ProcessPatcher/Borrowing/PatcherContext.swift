@@ -7,6 +7,8 @@ final class PatcherContext {
     let patcher: PatcherIdentity
     /// Threads that are still to be let go.
     let orphans = Orphans()
+    /// A thread that this operating system thread has stopped already and keeps stopped: see ``HeldStart``.
+    var custody: ThreadID?
     private var gadgets = GadgetFinder()
 
     init(_ patcher: PatcherIdentity) { self.patcher = patcher }
@@ -32,7 +34,9 @@ final class PatcherContext {
         }
         _ = orphans.settle(until: MonotonicTime.now.advanced(by: .seconds(1)))
         var why = "it has no thread"
-        for id in try candidates(session.process) {
+        let all: [ThreadID]
+        if let custody { all = [custody] } else { all = try candidates(session.process) }
+        for id in all {
             do {
                 if let borrowed = try borrow(id, session, gadget) {
                     if suits(borrowed) { return borrowed }
@@ -57,7 +61,7 @@ final class PatcherContext {
         let filtered = try reader.status(of: id).seccompMode != 0
         return try BorrowedThread.borrow(
             id, of: session.process, session.space, session.memory.remote, gadget, suspendingSeccomp: filtered,
-            orphans)
+            orphans, isHeld: id == custody)
     }
 
     /// Sleeping threads first; of many threads only some are looked at.

@@ -29,15 +29,18 @@ struct LoadedModule {
     }
 
     /// Where modules start: file mappings of offset 0 (and the vDSO), the executable ones and those followed by an
-    /// executable mapping of the same file.
+    /// executable mapping of the same file, or of anonymous memory where programs have put their text on huge pages.
     static func starts(in space: AddressSpace) -> [MemoryMapping] {
         let mappings = space.mappings
         return mappings.indices.filter { index in
             let area = mappings[index].area
             if mappings[index].name == "[vdso]" { return true }
             guard area.isFile, area.offset == 0, area.permissions.contains(.read) else { return false }
-            for next in mappings[index...].prefix(16) where next.area.file == area.file {
-                if next.area.permissions.contains(.execute) { return true }
+            var end = area.start
+            for next in mappings[index...].prefix(16) {
+                let isOwn = next.area.file == area.file || (!next.area.isFile && next.area.start == end)
+                if isOwn, next.area.permissions.contains(.execute) { return true }
+                end = next.area.end
             }
             return false
         }.map { mappings[$0] }

@@ -39,10 +39,13 @@ struct ProcessScan {
     private mutating func maps(_ process: ProcessID, _ targets: Set<BuildID>) -> Bool {
         var files: [(FileIdentity, RemoteAddress)] = []
         var last: (file: FileIdentity, start: RemoteAddress)?
+        var end = RemoteAddress(0)
         let read = forEachMapping(process) { area, _ in
-            guard area.isFile else { return true }
-            if area.offset == 0 { last = (area.file, area.start) }
-            if area.permissions.contains(.execute), let start = last, start.file == area.file {
+            defer { end = area.end }
+            // Text on huge pages is anonymous memory in the middle of its file's mappings.
+            guard area.isFile || area.start == end else { return true }
+            if area.isFile, area.offset == 0 { last = (area.file, area.start) }
+            if area.permissions.contains(.execute), let start = last, start.file == area.file || !area.isFile {
                 files.append((start.file, start.start))
                 last = nil
             }
@@ -54,6 +57,24 @@ struct ProcessScan {
             if let id = known[file] ?? nil, targets.contains(id) { return true }
         }
         return false
+    }
+
+    /// Names of the files of these binaries that processes have mapped, through which they can be reached from here.
+    mutating func files(mapping targets: Set<BuildID>) throws(PatcherError) -> [String] {
+        var found: [FileIdentity: String] = [:]
+        for process in try processes(mapping: targets) {
+            let known = known
+            _ = forEachMapping(process) { area, _ in
+                guard area.isFile, area.offset == 0, let id = known[area.file] ?? nil, targets.contains(id) else {
+                    return true
+                }
+                let (start, end) = (area.start.rawValue, area.end.rawValue)
+                found[area.file] =
+                    "/proc/\(process)/map_files/\(String(start, radix: 16))-\(String(end, radix: 16))"
+                return true
+            }
+        }
+        return Array(found.values)
     }
 
     private func buildID(_ process: ProcessID, _ start: RemoteAddress) -> BuildID? {

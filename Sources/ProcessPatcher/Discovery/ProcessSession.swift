@@ -35,8 +35,16 @@ final class ProcessSession {
                 Finding(.processNotUser, "process \(process) is \(what)", evidence: ["pid": "\(process)"]))
         }
         let status = try onProcess(process) { () throws(SystemError) in try reader.status(of: process) }
-        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue {
+        if status.tracer.rawValue != 0, status.tracer.rawValue != ProcessID.current.rawValue,
+            status.tracer != ThreadID.current
+        {
             throw ThreadHold.refusal(.notPermitted, process.mainThread, process)
+        }
+        if let emulator = Emulators.of(process) {
+            throw PatcherError(
+                Finding(
+                    .processEmulated, "process \(process) runs inside of \(emulator), which translates its code",
+                    evidence: ["pid": "\(process)", "emulator": emulator]))
         }
         self.alive = alive
         memory = try ProcessMemory(alive)

@@ -80,9 +80,11 @@ struct FrameRegistrar {
         }.map { RemoteRange(start: $0.area.start, count: $0.area.end.rawValue - $0.area.start.rawValue) }
         let allocates = Self.allocates(unwinder.module)
         let (space, memory) = (session.space, session.memory)
+        // Held in the dynamic linker, which allocates nothing at that point.
+        let isHeld = context.custody != nil
         var borrowed = try context.borrow(session) { thread in
             let isQuiet = thread.systemCall >= 0 && !Self.allocating.contains(thread.systemCall)
-            return (isQuiet || !allocates) && !thread.mayBeIn(code, space, memory.remote)
+            return (isQuiet || !allocates || isHeld) && !thread.mayBeIn(code, space, memory.remote)
         }
         let returned: Bool
         do throws(SystemError) {

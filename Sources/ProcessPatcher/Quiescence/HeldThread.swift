@@ -36,6 +36,8 @@ struct HeldThread {
     var verdict = Verdict.unknown
     /// Whether it stands in a stop that the kernel made for us, rather than before a signal's delivery.
     var stoppedForUs = true
+    /// Whether it stays stopped when everybody is let go: somebody else of this program has it in hand.
+    var isKept = false
     /// The signal whose delivery we interrupted; delivered when we let go.
     var signal = Signal.none
     var registers = Registers()

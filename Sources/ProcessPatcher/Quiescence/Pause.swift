@@ -36,6 +36,13 @@ struct BusyThread {
     let function: String
     /// Instruction addresses, innermost first.
     let frames: [UInt64]
+    /// Where on the stack the watched function's frame is; 0 if that isn't known.
+    let frameAddress: UInt64
+
+    /// In place of a function: the stack ends somewhere unknown.
+    static let unknown = "unknown (its stack can't be walked)"
+    /// In place of a function: what the thread left on its own stack isn't seen.
+    static let coroutine = "unknown (it is on another stack than its own: a coroutine)"
 }
 
 /// Holds a process still, looks, changes it if nobody is in the way, and lets it go: the pause.
@@ -59,27 +66,40 @@ struct Pause {
         _ sites: borrowing SiteWriter
     ) -> Attempt {
         let start = MonotonicTime.now.nanoseconds
-        if let failure = failure(hold.stopSleepers(), &hold) { return failure }
-        let sleepers = 0..<hold.sleepers
-        if scan.look(&hold, sleepers, watch, space, memory) > 0, let obstacle = settle(&hold, sleepers, watch) {
+        var middle = start
+        if let obstacle = arrest(&hold, watch, scan, &middle) {
             hold.letGo()
             return obstacle
         }
-        let middle = MonotonicTime.now.nanoseconds
-        if let failure = failure(hold.stopRest(), &hold) { return failure }
+        return finish(&hold, sites, start, middle)
+    }
+
+    /// Stops everybody and looks; nil if nobody is in the way, and all stand still.
+    ///
+    /// - Parameter middle: when the running threads began to be stopped.
+    func arrest(
+        _ hold: inout ThreadHold, _ watch: borrowing WatchIndex, _ scan: borrowing StackScan, _ middle: inout UInt64
+    ) -> Attempt? {
+        let start = MonotonicTime.now.nanoseconds
+        if let failure = failure(hold.stopSleepers(), hold) { return failure }
+        let sleepers = 0..<hold.sleepers
+        if scan.look(&hold, sleepers, watch, space, memory) > 0, let obstacle = settle(&hold, sleepers, watch) {
+            return obstacle
+        }
+        middle = MonotonicTime.now.nanoseconds
+        if let failure = failure(hold.stopRest(), hold) { return failure }
         let rest = hold.sleepers..<hold.count
         guard (0..<hold.count).contains(where: { unsafe hold.threads[$0].phase == .stopped }) else { return .gone }
         if scan.look(&hold, rest, watch, space, memory) > 0, var obstacle = settle(&hold, rest, watch) {
             while isPersistent, MonotonicTime.now.nanoseconds - start < Self.patience, nudge(&hold, rest) {
                 guard scan.look(&hold, rest, watch, space, memory) > 0, let next = settle(&hold, rest, watch) else {
-                    return finish(&hold, sites, start, middle)
+                    return hold.isStill() ? nil : .restless
                 }
                 obstacle = next
             }
-            hold.letGo()
             return obstacle
         }
-        return finish(&hold, sites, start, middle)
+        return hold.isStill() ? nil : .restless
     }
 
     /// Lets the busy threads run for a moment; false if one of them doesn't run, so that waiting is no use.
@@ -98,10 +118,6 @@ struct Pause {
     private func finish(
         _ hold: inout ThreadHold, _ sites: borrowing SiteWriter, _ start: UInt64, _ middle: UInt64
     ) -> Attempt {
-        guard hold.isStill() else {
-            hold.letGo()
-            return .restless
-        }
         let rest = hold.sleepers..<hold.count
         let outcome = sites.commit()
         hold.letGoRunners()
@@ -118,18 +134,14 @@ struct Pause {
         }
     }
 
-    /// What stopping came to if it failed; everybody was let go then.
+    /// What stopping came to if it failed.
     @inline(__always)
-    private func failure(_ result: ThreadHold.StopResult, _ hold: inout ThreadHold) -> Attempt? {
+    private func failure(_ result: ThreadHold.StopResult, _ hold: borrowing ThreadHold) -> Attempt? {
         switch result {
-        case .stopped: return nil
-        case .unstoppable(let index):
-            let id = unsafe hold.threads[index].id
-            hold.letGo()
-            return .unstoppable(id)
-        case .restless:
-            hold.letGo()
-            return .restless
+        case .stopped: nil
+        // The index is one of the hold's.
+        case .unstoppable(let index): unsafe .unstoppable(hold.threads[index].id)
+        case .restless: .restless
         }
     }
 
@@ -142,7 +154,7 @@ struct Pause {
             let thread = unsafe hold.threads[index]
             guard thread.phase == .stopped, thread.verdict != .free else { continue }
             guard let unwinder else { return .needsUnwinder }
-            let walk = unwinder.walk(thread, watch)
+            let walk = unwinder.walk(thread, watch, space)
             if walk.isFree, thread.verdict != .busy {
                 hold.judge(index, .free)
                 continue
@@ -150,10 +162,12 @@ struct Pause {
             hold.judge(index, .busy)
             if obstacle != nil { continue }
             let range = walk.busyIn ?? (thread.busyIn >= 0 ? thread.busyIn : nil)
-            let function = range.map { watch.name($0) } ?? "unknown (its stack can't be walked)"
+            let function =
+                range.map { watch.name($0) } ?? (walk.isForeign ? BusyThread.coroutine : BusyThread.unknown)
             obstacle = .busy(
                 BusyThread(
-                    thread: thread.id, process: thread.process, function: function, frames: walk.frames))
+                    thread: thread.id, process: thread.process, function: function, frames: walk.frames,
+                    frameAddress: walk.busyAt))
             // Only persistence is interested in the others.
             if !isPersistent { break }
         }

@@ -96,6 +96,14 @@ struct ThreadHold: ~Copyable {
 
     // MARK: Attaching
 
+    /// Takes over a thread that is attached and stopped already, before all others are attached.
+    mutating func adopt(_ thread: HeldThread) {
+        reserve(count + 1)
+        // There is room for this entry now.
+        unsafe threads.initializeElement(at: count, to: thread)
+        count += 1
+    }
+
     /// Attaches to every thread that there is, until a look brings no new one.
     mutating func attach() throws(PatcherError) {
         var rounds = 0
@@ -339,6 +347,10 @@ struct ThreadHold: ~Copyable {
     @inline(__always)
     private static func letGo(_ thread: inout HeldThread) {
         guard thread.phase == .stopped else { return }
+        guard !thread.isKept else {
+            thread.phase = .ended
+            return
+        }
         if thread.stoppedForUs, thread.registers.interruptedByStop {
             _ = Tracing.setSystemCallAnswer(thread.id, Registers.restartUnlessHandled)
         }

@@ -8,7 +8,9 @@ import Linux
 // It fails closed. A thread is free only if the walk covered every suspicious word and no frame was in watched
 // code: once the walk has passed a stack address, everything below belongs to frames that were looked at, so a
 // suspicious word there is a leftover. A thread that is on a stack other than its own has to be walked to its
-// outermost frame, which the C library marks with an undefined return address. Whatever else ends a walk (no
+// outermost frame, which the C library marks with an undefined return address, and that frame has to lie on the
+// thread's own stack: then an alternate signal stack was all. Where a coroutine's stack ends, the frames that the
+// thread left behind on its own stack weren't seen, so it is busy until it is back. Whatever else ends a walk (no
 // information, a frame that doesn't go up, memory that can't be read) means busy.
 
 /// Walks the stacks of stopped threads of one process.
@@ -19,6 +21,10 @@ final class Unwinder {
         var isFree = false
         /// The watched range that a frame is in.
         var busyIn: Int?
+        /// The stack pointer in that frame: it stays as long as the call lasts.
+        var busyAt: UInt64 = 0
+        /// Whether the stack ends elsewhere than on the thread's own: a coroutine.
+        var isForeign = false
         /// Instruction addresses, innermost first.
         var frames: [UInt64] = []
     }
@@ -35,12 +41,13 @@ final class Unwinder {
     }
 
     /// Walks a thread's stack.
-    func walk(_ thread: HeldThread, _ watch: borrowing WatchIndex) -> Walk {
+    func walk(_ thread: HeldThread, _ watch: borrowing WatchIndex, _ space: AddressSpace) -> Walk {
         var walk = Walk()
         var words = StackWords(memory)
         var frame = UnwindFrame(thread.registers)
         if let range = watch.executing(frame.pc) {
             walk.busyIn = range
+            walk.busyAt = callerStack(frame, &words)
             walk.frames = backtrace(frame, &words)
             return walk
         }
@@ -49,15 +56,21 @@ final class Unwinder {
             if walk.frames.count < Self.reported { walk.frames.append(frame.pc) }
             switch step(frame, isCall, &words) {
             case .outermost:
-                walk.isFree = true
+                let pointer = thread.registers.threadPointer
+                walk.isForeign = space.ownStack(sp: RemoteAddress(frame.sp), threadPointer: pointer) == nil
+                walk.isFree = !walk.isForeign
                 return walk
             case .failed:
+                walk.isForeign =
+                    space.ownStack(
+                        sp: RemoteAddress(frame.sp), threadPointer: thread.registers.threadPointer) == nil
                 return walk
             case .caller(let caller, let isSignal):
                 isCall = !isSignal
                 let inside = isSignal ? watch.executing(caller.pc) : watch.returning(caller.pc)
                 if let inside {
                     walk.busyIn = inside
+                    walk.busyAt = callerStack(caller, &words)
                     walk.frames.append(caller.pc)
                     return walk
                 }
@@ -70,6 +83,12 @@ final class Unwinder {
             }
         }
         return walk
+    }
+
+    /// Where the caller's stack ends, which is the same at every place of one call; 0 if it can't be found out.
+    private func callerStack(_ frame: UnwindFrame, _ words: inout StackWords) -> UInt64 {
+        guard case .caller(let caller, _) = step(frame, true, &words) else { return 0 }
+        return caller.sp
     }
 
     private func backtrace(_ start: UnwindFrame, _ words: inout StackWords) -> [UInt64] {

@@ -56,6 +56,8 @@ public struct StatusReport: Sendable, Equatable, Codable {
     public var processes: [Process]
     /// Processes whose memory this user may not look at.
     public var unreadable: Int
+    /// Changes that busy processes are still waiting for.
+    public var deferred: [DeferredRecord] = []
 
     /// Whether anything is applied anywhere.
     public var isEmpty: Bool { processes.allSatisfy { $0.patches.allSatisfy { $0.state == .undone } } }
@@ -63,12 +65,18 @@ public struct StatusReport: Sendable, Equatable, Codable {
 
 extension ProcessPatcher {
     /// Reads back what processes carry; nothing is stopped or changed.
-    public static func status(_ selection: ProcessSelection) throws(PatcherError) -> StatusReport {
+    ///
+    /// - Parameter records: where deferred changes are remembered.
+    public static func status(
+        _ selection: ProcessSelection, records: DeferredRecords = DeferredRecords()
+    ) throws(PatcherError) -> StatusReport {
         var scan = ProcessScan()
         let processes: [ProcessID]
         switch selection {
-        case .all: processes = try scan.processesWithImages()
         case .processes(let named): processes = named
+        case .all, .controlGroup, .unit:
+            var reader = ProcReader()
+            processes = try scan.processesWithImages().filter { selection.contains($0, &reader) }
         }
         var found: [StatusReport.Process] = []
         for process in processes {
@@ -85,7 +93,10 @@ extension ProcessPatcher {
                 if case .processes = selection { throw error }
             }
         }
-        return StatusReport(processes: found, unreadable: scan.unreadable)
+        var reader = ProcReader()
+        return StatusReport(
+            processes: found, unreadable: scan.unreadable,
+            deferred: records.all().filter { selection.contains(ProcessID($0.pid), &reader) })
     }
 }
 

@@ -3,30 +3,26 @@ import Linux
 import LivePatch
 
 /// Puts patches into one process: discover, prove, place, quiesce, commit, read back.
-struct ApplyOperation {
+struct ApplyOperation: ChangeOperation {
     let inputs: [PatchInput]
-    let allowReplace: Bool
-    let dryRun: Bool
-    var allowData = false
+    let options: ProcessPatcher.ApplyOptions
     let deadline: MonotonicTime
+    /// Whether the process is held in a place where its dynamic linker is known to be done.
+    var isHeld = false
 
-    /// Applies to a process, and with it to all that share its memory.
-    func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
-    }
-
-    private func run(
-        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext
-    ) throws(PatcherError) -> ProcessOutcome? {
+    func prepare(
+        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
+    ) throws(PatcherError) -> Preparation {
         var recovered = 0
-        if !dryRun, Recovery.isNeeded(session) {
+        if !options.dryRun, Recovery.isNeeded(session) {
             recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         }
         let plan = try plan(session)
         guard !plan.images.isEmpty else {
-            if plan.present.isEmpty && recovered == 0 { return nil }
-            return ProcessOutcome(
-                session.process, session.name, .nothingToDo, patches: plan.present, recovered: recovered)
+            if plan.present.isEmpty && recovered == 0 { return .over(nil) }
+            return .over(
+                ProcessOutcome(
+                    session.process, session.name, .nothingToDo, patches: plan.present, recovered: recovered))
         }
         let known = Dictionary(
             plan.retiring.flatMap { old in
@@ -34,32 +30,35 @@ struct ApplyOperation {
             }, uniquingKeysWith: { a, _ in a })
         let proof = Proof(session: session, known: known)
         for image in plan.images { try proof.check(image) }
-        var outcome = ProcessOutcome(
+        let outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: plan.images.map(\.input.patch.name).uniqued(),
             functions: plan.images.flatMap { $0.target.functions.map(\.name) }, recovered: recovered)
-        if dryRun { return outcome }
-        try commit(plan, known, session, unit, context, &outcome)
-        return outcome
+        if options.dryRun { return .over(outcome) }
+        let commit = try place(plan, known, session, context, transaction)
+        return .ready(PreparedChange(session, unit, context, commit, transaction, outcome))
     }
 
     /// Plans; a process that is still being linked is waited for.
     private func plan(_ session: ProcessSession) throws(PatcherError) -> ApplyPlan {
+        var nap: UInt64 = 100_000
         while true {
             do {
-                var planner = ApplyPlanner(session, allowReplace: allowReplace, allowData: allowData)
+                var planner = ApplyPlanner(
+                    session, allowReplace: options.allowReplace, allowData: options.allowData)
+                planner.trustsLinker = isHeld
                 return try planner.plan(inputs)
-            } catch  where error.finding.code == .processStarting && MonotonicTime.now < deadline {
-                Nap.nanoseconds(2_000_000)
+            } catch  where error.finding.code == .processStarting && !isHeld && MonotonicTime.now < deadline {
+                Nap.nanoseconds(nap)
+                nap = min(nap * 2, 2_000_000)
                 try session.refresh()
             }
         }
     }
 
-    private func commit(
-        _ plan: ApplyPlan, _ before: [RemoteAddress: [UInt8]], _ session: ProcessSession, _ unit: [ProcessID],
-        _ context: PatcherContext, _ outcome: inout ProcessOutcome
-    ) throws(PatcherError) {
-        let transaction = UInt64.random(in: 1 ... .max)
+    private func place(
+        _ plan: ApplyPlan, _ before: [RemoteAddress: [UInt8]], _ session: ProcessSession, _ context: PatcherContext,
+        _ transaction: UInt64
+    ) throws(PatcherError) -> CommitPlan {
         let installer = ImageInstaller(session: session, context: context)
         let images = try installer.install(plan.images, transaction: transaction)
         do {
@@ -71,29 +70,7 @@ struct ApplyOperation {
         var commit = CommitPlan()
         for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
-        let result: Committer.Result
-        do {
-            result = try Committer(
-                session: session, unit: unit, deadline: deadline, orphans: context.orphans
-            ).run(commit)
-        } catch {
-            try? installer.remove(images.filter { session.state(of: $0) == .prepared })
-            throw error
-        }
-        outcome.tries = result.tries
-        switch result.kind {
-        case .committed: outcome.note(result.pause)
-        case .deferred(let finding):
-            outcome.result = .deferred
-            outcome.finding = finding
-        case .blocked(let finding):
-            outcome.result = .blocked
-            outcome.finding = finding
-        }
-        if outcome.result != .applied {
-            try installer.remove(
-                session.installed.filter { $0.state == .prepared && $0.transaction == transaction })
-        }
+        return commit
     }
 }
 

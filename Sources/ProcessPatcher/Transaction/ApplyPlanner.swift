@@ -24,6 +24,8 @@ struct ApplyPlanner {
     let session: ProcessSession
     let allowReplace: Bool
     let allowData: Bool
+    /// Whether the dynamic linker is known to be done, whatever its list says.
+    var trustsLinker = false
     private var plan = ApplyPlan()
 
     init(_ session: ProcessSession, allowReplace: Bool, allowData: Bool = false) {
@@ -128,7 +130,7 @@ struct ApplyPlanner {
         _ input: PatchInput, _ target: PatchTarget, _ module: LoadedModule
     ) throws(PatcherError) -> PlannedImage {
         guard allowData || target.dataWrites.isEmpty else { throw dataNotAllowed(input, target) }
-        try SearchOrder.checkReady(module, session)
+        if !trustsLinker { try SearchOrder.checkReady(module, session) }
         let size = try PlannedImage.headerSize(input, target)
         var resolver = ExternalResolver(session, module)
         let externals = try resolver.resolve(target, input.patch.object)

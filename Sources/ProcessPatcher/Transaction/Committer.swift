@@ -22,6 +22,10 @@ struct Committer {
     let unit: [ProcessID]
     let deadline: MonotonicTime
     let orphans: Orphans
+    /// Whether a busy thread is followed from system call to system call until it has left the function.
+    let atReturn: Bool
+    /// A thread that is stopped already, and stays so.
+    var custody: ThreadID?
 
     /// What became of a plan.
     struct Result {
@@ -59,10 +63,14 @@ struct Committer {
         var unwinder: Unwinder?
         var tries = 0
         var delay = Self.shortest
+        var caught: HeldThread?
+        var same = SameCall()
+        var lastBusy: Attempt?
         while true {
             _ = orphans.settle(until: min(deadline, MonotonicTime.now.advanced(by: .seconds(1))))
             let patience = Self.shortestPatience << UInt64(min(tries / 4, 4))
-            var hold = try ThreadHold(SharedSpaces.still(unit), patience: patience, orphans)
+            var hold = try hold(patience, caught)
+            caught = nil
             try hold.attach()
             let pause = Pause(
                 memory: session.memory, space: session.space, unwinder: unwinder,
@@ -89,12 +97,39 @@ struct Committer {
                     evidence: ["pid": "\(session.process)", "function": sites.sites[site].function])
                 return Result(kind: .blocked(finding), tries: tries)
             case .busy, .unstoppable, .restless:
+                same.note(attempt)
+                if case .busy = attempt { lastBusy = attempt }
+                if atReturn, case .busy(let busy) = attempt, let unwinder, hold.settle() == 0 {
+                    caught = ReturnWait.follow(busy, unwinder, watch, session.space, until: deadline)
+                    if caught != nil { break }
+                }
                 if wait(attempt, tries, &hold, &delay) { break }
                 try takeBack(plan)
-                return Result(kind: .deferred(evidence(attempt, tries)), tries: tries)
+                return Result(kind: .deferred(evidence(lastBusy ?? attempt, tries, same)), tries: tries)
             }
             try session.refreshMappings()
         }
+    }
+
+    /// Gets ready to hold everybody, beginning with a thread that is held already.
+    private func hold(_ patience: UInt64, _ caught: HeldThread?) throws(PatcherError) -> ThreadHold {
+        do throws(PatcherError) {
+            var hold = try ThreadHold(SharedSpaces.still(unit), patience: patience, orphans)
+            if let caught { hold.adopt(caught) }
+            if let custody { hold.adopt(try kept(custody)) }
+            return hold
+        } catch {
+            if let caught { Tracing.release(caught.id) }
+            throw error
+        }
+    }
+
+    private func kept(_ thread: ThreadID) throws(PatcherError) -> HeldThread {
+        var held = HeldThread(thread, session.process)
+        held.isKept = true
+        held.phase = .stopped
+        guard !Tracing.registers(thread, into: &held.registers).failed else { throw .gone(session.process) }
+        return held
     }
 
     /// The state before: no byte was changed.
@@ -151,9 +186,9 @@ struct Committer {
 
     // MARK: Evidence
 
-    private func evidence(_ attempt: Attempt, _ tries: Int) -> Finding {
+    func evidence(_ attempt: Attempt, _ tries: Int, _ same: SameCall = SameCall()) -> Finding {
         switch attempt {
-        case .busy(let busy): return busyFinding(busy, tries)
+        case .busy(let busy): return busyFinding(busy, tries, same)
         case .unstoppable(let thread):
             return Finding(
                 .processUnstoppable, "thread \(thread) of process \(session.process) did not stop",
@@ -165,13 +200,15 @@ struct Committer {
         }
     }
 
-    private func busyFinding(_ busy: BusyThread, _ tries: Int) -> Finding {
+    private func busyFinding(_ busy: BusyThread, _ tries: Int, _ same: SameCall) -> Finding {
         var reader = ProcReader()
         let name = (try? reader.name(of: busy.thread, in: busy.process)) ?? "?"
         let symbols = Symboliser(session)
+        let isLoop = same.isLoop
         var finding = Finding(
-            .processBusy,
-            "thread \(busy.thread) (\(name)) of process \(busy.process) stayed in \(busy.function)",
+            isLoop ? .processNeverReturns : .processBusy,
+            "thread \(busy.thread) (\(name)) of process \(busy.process) "
+                + (isLoop ? "hasn't left one call of \(busy.function)" : "stayed in \(busy.function)"),
             evidence: [
                 "pid": "\(busy.process)", "tid": "\(busy.thread)", "thread": name, "function": busy.function,
                 "tries": "\(tries)",
@@ -179,9 +216,40 @@ struct Committer {
         for (index, address) in busy.frames.enumerated() {
             finding.evidence.append(.init("frame \(index)", symbols.describe(address, isCall: index > 0)))
         }
+        let unit = ControlGroups.unit(of: busy.process)
+        let restart = unit.map { "systemctl restart \($0)" } ?? "restart the program"
         finding.remedy =
-            "Wait longer (--wait 5m), or restart the service: a thread that never leaves the function keeps the"
-            + " old code for good (see systemctl status \(busy.process))."
+            isLoop
+            ? "It keeps the old code for good: \(restart), or leave it deferred to its next start (tsugite watch)."
+            : "Wait longer (--wait 5m), wait at the function's return (--at-return), or \(restart)."
+        if busy.function == BusyThread.coroutine {
+            finding.remedy =
+                "Wait until it is back on its own stack (--wait 5m, or --at-return), or \(restart)."
+        }
         return finding
     }
+}
+
+/// Whether it was one and the same call that was in the way at every try: then it is a loop that never returns.
+struct SameCall {
+    private var thread: ThreadID?
+    private var frame: UInt64 = 0
+    private var since = MonotonicTime.now
+    private var isBroken = false
+    private static let longEnough = Duration.seconds(5)
+
+    init() {}
+
+    mutating func note(_ attempt: Attempt) {
+        guard case .busy(let busy) = attempt, busy.frameAddress != 0 else { return }
+        if thread == nil {
+            thread = busy.thread
+            frame = busy.frameAddress
+            since = MonotonicTime.now
+        } else if thread != busy.thread || frame != busy.frameAddress {
+            isBroken = true
+        }
+    }
+
+    var isLoop: Bool { thread != nil && !isBroken && since.advanced(by: Self.longEnough) < MonotonicTime.now }
 }

@@ -9,7 +9,8 @@ import Linux
 //   all sites hold their old bytes     nothing happened: the states go back
 //   some of each                       put back to the old bytes, under the same check of all threads
 //
-// Forked children inherit a half-way image with its journal, and are recovered the same way.
+// Forked children inherit a half-way image with its journal, and are recovered the same way. What a group of
+// processes was to do together is decided by all of them: see GroupRecovery.swift.
 
 /// Finds and finishes transactions whose patcher has died.
 struct Recovery {
@@ -18,7 +19,7 @@ struct Recovery {
     let context: PatcherContext
     let deadline: MonotonicTime
 
-    private static let halfWay: Set<InstalledPatch.State> = [.prepared, .committing, .undoing]
+    static let halfWay: Set<InstalledPatch.State> = [.prepared, .committing, .undoing]
 
     /// Whether there is anything to be done.
     static func isNeeded(_ session: ProcessSession) -> Bool {
@@ -43,14 +44,20 @@ struct Recovery {
                     "another tsugite (pid \(other.patcher.process)) is changing process \(session.process)",
                     evidence: ["pid": "\(session.process)", "tracer": "\(other.patcher.process)"]))
         }
-        let transactions = Set(open.map(\.transaction))
+        let transactions = Set(open.map { TransactionNumber.plain($0.transaction) })
         for transaction in transactions {
-            try finish(open.filter { $0.transaction == transaction })
+            var isTakenBack = false
+            if TransactionNumber.isGroup(transaction) {
+                isTakenBack = try GroupRecovery.isTakenBack(transaction, context, session)
+            }
+            let current = session.installed.filter { Self.halfWay.contains($0.state) }
+            try finish(
+                current.filter { TransactionNumber.plain($0.transaction) == transaction }, isTakenBack: isTakenBack)
         }
         return transactions.count
     }
 
-    private func finish(_ images: [InstalledPatch]) throws(PatcherError) {
+    private func finish(_ images: [InstalledPatch], isTakenBack: Bool) throws(PatcherError) {
         // Those that go last, as in the transaction itself.
         let begun = images.filter { $0.state == .committing } + images.filter { $0.state == .undoing }
         guard !begun.isEmpty else {
@@ -60,7 +67,7 @@ struct Recovery {
         let sites = Self.sites(begun)
         let writer = SiteWriter(sites, session.memory)
         switch try writer.look() {
-        case 1: try setStates(begun.reversed(), whenCommitting: .committed, whenUndoing: .undone)
+        case 1 where !isTakenBack: try setStates(begun.reversed(), whenCommitting: .committed, whenUndoing: .undone)
         case 0: try setStates(begun, whenCommitting: .undone, whenUndoing: .committed)
         default: try putBack(begun, sites)
         }
@@ -68,7 +75,7 @@ struct Recovery {
     }
 
     /// All sites of a transaction with their bytes before and after it.
-    private static func sites(_ images: [InstalledPatch]) -> [SiteWrite] {
+    static func sites(_ images: [InstalledPatch]) -> [SiteWrite] {
         var plan = CommitPlan()
         let going = images.filter { $0.state == .undoing }.flatMap { old in
             old.functions.map { ($0.site, $0.trampoline) } + old.dataWrites.map { ($0.site, $0.replacement) }
@@ -112,7 +119,7 @@ struct Recovery {
             }
         }
         let result = try Committer(
-            session: session, unit: unit, deadline: deadline, orphans: context.orphans
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: false
         ).run(plan)
         switch result.kind {
         case .committed: return

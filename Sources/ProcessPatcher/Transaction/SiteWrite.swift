@@ -134,6 +134,9 @@ struct SiteWriter: ~Copyable {
         return .written
     }
 
+    /// Puts back what ``commit()`` found, while everybody still stands.
+    func revert() -> Bool { unsafe write(before, count) }
+
     /// What stands at all sites now: -1 mixed or unknown, 0 all as expected before, 1 all as wanted.
     func look() throws(PatcherError) -> Int {
         var old = 0

@@ -13,8 +13,11 @@ public struct PatchSelector: Sendable, Equatable {
     public init(_ digest: Digest) { text = digest.description }
 
     /// Whether it means an applied patch.
-    func matches(_ patch: InstalledPatch) -> Bool {
-        patch.name == text || (text.utf8.count >= 8 && patch.patch.description.hasPrefix(text.lowercased()))
+    func matches(_ patch: InstalledPatch) -> Bool { matches(name: patch.name, id: patch.patch.description) }
+
+    /// Whether it means a patch of that name and digest.
+    func matches(name: String, id: String) -> Bool {
+        name == text || (text.utf8.count >= 8 && id.hasPrefix(text.lowercased()))
     }
 }
 
@@ -28,48 +31,45 @@ extension PatchSelector: CustomStringConvertible {
 /// The memory of the new code stays: the process may keep addresses of it anywhere (a string literal in a list, a
 /// function pointer in a heap block, a saved context of a coroutine), and no look at its memory can prove that it
 /// doesn't. It is used again when the same patch comes back, so repeated cycles take no more memory than the first.
-struct UndoOperation {
+struct UndoOperation: ChangeOperation {
     let selector: PatchSelector
     let deadline: MonotonicTime
 
-    /// Undoes in a process, and with it in all that share its memory; nil if it doesn't carry the patch.
-    func run(_ unit: [ProcessID], _ context: PatcherContext) -> ProcessOutcome? {
-        ProcessWork.run(unit, deadline) { (session) throws(PatcherError) in try run(session, unit, context) }
-    }
-
-    private func run(
-        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext
-    ) throws(PatcherError) -> ProcessOutcome? {
+    func prepare(
+        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
+    ) throws(PatcherError) -> Preparation {
         var recovered = 0
         // What another patcher does right now to other patches is no business of this one.
         let isConcerned = session.installed.contains { selector.matches($0) }
-        if !isConcerned, Recovery.isUnderWay(session, context) { return nil }
+        if !isConcerned, Recovery.isUnderWay(session, context) { return .over(nil) }
         if Recovery.isNeeded(session) {
             recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         }
         let images = session.installed.filter { $0.state == .committed && selector.matches($0) }
         guard !images.isEmpty else {
-            if recovered == 0 { return nil }
-            return ProcessOutcome(session.process, session.name, .nothingToDo, recovered: recovered)
+            if recovered == 0 { return .over(nil) }
+            return .over(ProcessOutcome(session.process, session.name, .nothingToDo, recovered: recovered))
         }
-        let transaction = UInt64.random(in: 1 ... .max)
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
-        let result = try Committer(
-            session: session, unit: unit, deadline: deadline, orphans: context.orphans
-        ).run(plan)
-        var outcome = ProcessOutcome(
+        let outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
-            functions: images.flatMap { $0.functions.map(\.name) }, tries: result.tries, recovered: recovered)
-        switch result.kind {
-        case .committed: outcome.note(result.pause)
-        case .deferred(let finding):
-            outcome.result = .deferred
-            outcome.finding = finding
-        case .blocked(let finding):
-            outcome.result = .blocked
-            outcome.finding = finding
-        }
-        return outcome
+            functions: images.flatMap { $0.functions.map(\.name) }, recovered: recovered)
+        return .ready(PreparedChange(session, unit, context, plan, transaction, outcome))
+    }
+}
+
+/// Finishes or takes back what a killed patcher left, and nothing else.
+struct RecoverOperation: ChangeOperation {
+    let deadline: MonotonicTime
+
+    func prepare(
+        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
+    ) throws(PatcherError) -> Preparation {
+        guard Recovery.isNeeded(session) else { return .over(nil) }
+        let names = session.installed.filter { Recovery.halfWay.contains($0.state) }.map(\.name).uniqued()
+        let count = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
+        return .over(
+            ProcessOutcome(session.process, session.name, .applied, patches: names, recovered: count))
     }
 }

@@ -85,7 +85,11 @@ struct ChannelAdd: ParsableCommand {
 /// The build-ids that a live patch is for.
 private func targetBuilds(of path: String) throws(ChannelError) -> [String] {
     do {
-        let file = try PatchFile(try ByteStorage(reading: path))
+        let bytes = try ByteStorage(reading: path)
+        if let module = try? ELFFile(ByteView(bytes)), module.section(named: KernelPatch.section) != nil {
+            return ["\(try KernelPatch(module).buildID)"]
+        }
+        let file = try PatchFile(bytes)
         return file.patch.targets.map { "\($0.buildID)" }
     } catch let error as any DiagnosableError {
         throw ChannelError(

@@ -23,10 +23,7 @@ enum ActionText {
         for step in report.steps {
             lines.append("\(step.action == .install ? "+" : "-") \(step.id): \(step.outcome.rawValue)")
             lines += step.operations.map { indented(OperationRendering.text($0)) }
-            if let kernel = step.kernel {
-                let verb = step.action == .install ? "apply" : "undo"
-                lines.append(indented(KernelOperation(verb, kernel).text))
-            }
+            lines += step.kernel.flatMap(KernelOperation.lines).map(indented)
             if let finding = step.finding { lines.append(indented("\(finding)")) }
         }
         lines += report.omitted.map { "  \($0.finding.message)\n    remedy: \($0.finding.remedy)" }

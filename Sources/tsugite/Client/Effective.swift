@@ -21,7 +21,9 @@ struct Effective: ParsableCommand {
             let versions = try EffectiveVersions.current(client.session(), refresh: refresh)
             let shown = versions.packages.filter { package == nil || $0.name == package }
             if client.json { return Output.json(versions) }
-            if package == nil { Output.result("kernel  \(versions.effectiveKernel)") }
+            if package == nil {
+                Output.result("kernel  \(versions.effectiveKernel ?? "can't be told; see tsugite uname")")
+            }
             for item in shown {
                 let text =
                     item.effective

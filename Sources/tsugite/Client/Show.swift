@@ -3,6 +3,7 @@ import Channel
 import Client
 import Console
 import Findings
+import KernelPatcher
 import Linux
 import ProcessPatcher
 
@@ -16,12 +17,20 @@ struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show which updates are in memory, or with --available what could be.",
         discussion: """
-            What is in memory is read from the processes themselves. Reading needs no rights beyond what /proc allows.
+            What is in memory is read from the processes themselves, and from the kernel. Reading needs no rights \
+            beyond what /proc allows. With kernel, also what the kernel carries that came from elsewhere, and a \
+            transition that is under way, with the tasks that it waits for.
+
+            EXAMPLE
+              tsugite show
+              tsugite show kernel
+              tsugite show --available
 
             EXIT STATUS
               0 shown    64 wrong usage    70 internal error
             """)
 
+    @Argument(help: "kernel, user or all.") var scope = UpgradeScope.all
     @Flag(help: "What the channels offer for what runs here and isn't in memory.") var available = false
     @Flag(help: "Only the number of updates.") var count = false
     @Option(help: "Only this process.") var pid: Int32?
@@ -37,18 +46,23 @@ struct Show: ParsableCommand {
             var state: String
             var covered: [Int32]
             var missing: [Int32]
+            /// Whether the running kernel has it; nil for updates of processes, and of other kernels.
+            var inKernel: Bool?
         }
         var schema = "tsugite.show/1"
         var kernel: KernelIdentity
         var updates: [Update]
         var omitted: [Client.Plan.Omission] = []
         var unreadable: Int
+        /// With `show kernel`: what the running kernel is and carries.
+        var status: KernelStatus?
     }
 
     func run() throws {
         try client.reporting {
             let session = try client.session()
-            let report = available ? try offered(session) : try installed(session)
+            var report = available ? try offered(session) : try installed(session)
+            if scope == .kernel, !available { report.status = try KernelPatcher().status() }
             if client.json { return Output.json(report) }
             if count { return Output.result("\(report.updates.count)") }
             Output.result(text(report))
@@ -57,25 +71,27 @@ struct Show: ParsableCommand {
 
     private func installed(_ session: Session) throws -> Report {
         let planner = try session.planner()
-        let updates = planner.state.installed.map { update -> Report.Update in
+        let updates = planner.state.installed.filter(isWanted).map { update -> Report.Update in
             let users = update.patches.flatMap { patch in
                 planner.inventory.users(of: patch.buildID).map { ($0, patch.sha256) }
             }
             .filter { pid == nil || $0.0.rawValue == pid }
             let covered = users.filter { planner.memory[$0.0]?.contains($0.1) == true }.map(\.0.rawValue)
             let missing = users.map(\.0.rawValue).filter { !covered.contains($0) }
-            let inKernel = update.patches.allSatisfy { planner.kernelMemory.contains($0.sha256) }
-            let plain =
-                !update.isKernel ? "installed" : inKernel ? "in the running kernel" : "not in the running kernel"
-            let state = update.trial.map { "on trial until \(Moment.text($0.until))" } ?? plain
-            return row(update, state, Set(covered).sorted(), Set(missing).sorted())
+            let state = update.trial.map { "on trial until \(Moment.text($0.until))" } ?? "installed"
+            var row = row(update, state, Set(covered).sorted(), Set(missing).sorted())
+            let own = update.patches.filter { $0.buildID == planner.inventory.kernel.buildID }
+            if update.isKernel, !own.isEmpty {
+                row.inKernel = own.contains { planner.kernelMemory.contains($0.sha256) }
+            }
+            return row
         }
         return Report(kernel: planner.inventory.kernel, updates: updates, unreadable: planner.inventory.unreadable)
     }
 
     private func offered(_ session: Session) throws -> Report {
         let planner = try session.planner(client.fetchStep(session).known())
-        let plan = planner.upgrade()
+        let plan = planner.upgrade(scope.kind)
         let updates = plan.steps.filter { $0.action == .install }.map { step -> Report.Update in
             let missing = step.update.patches.flatMap { planner.inventory.users(of: $0.buildID) }.map(\.rawValue)
             return row(step.update, "available", [], Set(missing).sorted())
@@ -83,6 +99,10 @@ struct Show: ParsableCommand {
         return Report(
             kernel: planner.inventory.kernel, updates: updates, omitted: plan.omitted,
             unreadable: planner.inventory.unreadable)
+    }
+
+    private func isWanted(_ update: InstalledUpdate) -> Bool {
+        scope.kind == nil || update.isKernel == (scope == .kernel)
     }
 
     private func row(_ update: InstalledUpdate, _ state: String, _ covered: [Int32], _ missing: [Int32])
@@ -101,12 +121,16 @@ struct Show: ParsableCommand {
             lines.append(
                 "[\(update.id)]\(advisories)  \(update.family) \(update.effectiveVersion)  \(update.state)")
             if !update.summary.isEmpty { lines.append("    \(update.summary)") }
+            if let inKernel = update.inKernel {
+                lines.append(inKernel ? "    in the running kernel" : "    not in the running kernel")
+            }
             if !update.covered.isEmpty { lines.append("    in memory of: \(list(update.covered))") }
             if !update.missing.isEmpty {
                 lines.append("    \(available ? "would go into" : "not in memory of"): \(list(update.missing))")
             }
         }
         if report.updates.isEmpty { lines.append(available ? "nothing is available" : "no update is installed") }
+        if let status = report.status { lines += [status.text(isAsked: true, kept: KernelPlan()) ?? ""] }
         lines += report.omitted.map { "  \($0.finding.message)" }
         if report.unreadable > 0 { lines.append(OperationRendering.unreadable(report.unreadable)) }
         return lines.joined(separator: "\n")

@@ -46,6 +46,8 @@ struct KernelBuildVerdict: Encodable {
     var kernel: KernelInspectReport?
     /// What was done and why.
     var notes: [String] = []
+    /// How long each stage took, in seconds.
+    var seconds: [String: Double] = [:]
     /// Why there is no patch.
     var findings: [Finding] = []
 

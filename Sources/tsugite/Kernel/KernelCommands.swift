@@ -6,12 +6,12 @@ import KernelPatcher
 /// `tsugite kernel`: what the machine itself runs around kernel patches, at boot and beside it.
 struct KernelCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kernel", abstract: "Apply kept kernel patches at boot, and watch what they do.",
+        commandName: "kernel", abstract: "Apply kept kernel patches at boot, watch, verify, import.",
         discussion: """
-            systemd runs these; see tsugite-kernel.service. Kernel patches themselves are applied, undone and shown \
+            systemd runs replay, confirm and watch; see tsugite-kernel.service. Kernel patches themselves are applied, undone and shown \
             by the same verbs as patches for processes: apply, undo, status, inspect.
             """,
-        subcommands: [Replay.self, Confirm.self, Watch.self])
+        subcommands: [Replay.self, Confirm.self, Watch.self, Verify.self, Import.self])
 
     /// `tsugite kernel replay`.
     struct Replay: ParsableCommand {

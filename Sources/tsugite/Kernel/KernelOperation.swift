@@ -43,7 +43,7 @@ struct KernelOperation: Encodable {
         return lines.joined(separator: "\n")
     }
 
-    private static func lines(_ report: KernelReport) -> [String] {
+    static func lines(_ report: KernelReport) -> [String] {
         let pad = OperationRendering.pad
         let word = report.operation == "plan" && report.result == .applied ? "possible" : report.result.rawValue
         var line = pad(word, 14) + pad("kernel", 8) + report.name

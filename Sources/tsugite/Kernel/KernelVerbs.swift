@@ -26,9 +26,15 @@ enum KernelVerbs {
         let patcher = KernelPatcher()
         var reports: [KernelReport] = []
         for module in modules {
-            let report = try patcher.undo(module, options)
+            var report = try patcher.undo(module, options)
+            if report.result == .applied || report.result == .nothingToDo {
+                let wasKept = try KernelStore().drop(module: module)
+                if wasKept, report.result == .nothingToDo {
+                    report.result = .applied
+                    report.reason = "it wasn't applied, only kept for the next boot; now it isn't any more"
+                }
+            }
             reports.append(report)
-            if report.result == .applied || report.result == .nothingToDo { try KernelStore().drop(module: module) }
         }
         try EffectiveFile.update(patcher)
         try finish(KernelOperation("undo", reports), output)

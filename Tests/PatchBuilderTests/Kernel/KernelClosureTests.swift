@@ -102,4 +102,54 @@ import Testing
         #expect(closure.units[0].post.entities[callback.entity].name == "hook")
         #expect(closure.contains(closure.piece(unit: 0, entity: callback.entity)))
     }
+
+    @Test(arguments: [
+        (
+            "static __attribute__((noinline, no_instrument_function)) int untraced(int x) { return x * 5",
+            "__attribute__((noinline, no_instrument_function)) int untraced(int x) { return x * 6",
+            "it can't be redirected"
+        ),
+        (
+            "return traced(x) + value", "extern int nowhere(int); return traced(x) + nowhere(x)",
+            "which this kernel doesn't have"
+        ),
+        (
+            "__attribute__((noinline)) int caller(int x) { return traced(x)",
+            "static __attribute__((used, section(\"strange\"))) int s[2]; int caller(int x) { return s[x] + traced(x)",
+            "a section of a kind that isn't known"
+        ),
+        (
+            "__attribute__((noinline)) int caller(int x) { return traced(x)",
+            "static __attribute__((section(\".data..percpu\"))) int each; int caller(int x) { return ++each + traced(x)",
+            "a new variable per processor"
+        ),
+        (
+            "__attribute__((noinline)) int caller(int x) { return traced(x)",
+            "static __thread int mine; int caller(int x) { return ++mine + traced(x)", "a thread-local variable"
+        ),
+    ])
+    func `refuses what a module can't carry`(_ from: String, _ to: String, _ reason: String) throws {
+        let closure = try closure([(from, to)])
+        #expect(
+            closure.refusals.contains { $0.finding.message.contains(reason) },
+            "\(closure.refusals.map(\.finding.message))")
+    }
+
+    @Test func `code that runs only at the start is noted, not replaced`() throws {
+        let compiler = try Compiler()
+        let start = "__attribute__((section(\".init.text\"))) int begin(void) { return 4; }\n"
+        let kernel = try FakeKernel(compiler, [("unit", Self.text + start)])
+        let closure = try kernel.closure(
+            compiler, pre: Self.text + start, post: Self.text + start.replacing("4", with: "5"))
+        #expect(closure.replaced.isEmpty && closure.refusals.isEmpty)
+        #expect(closure.notes.contains { $0.contains("begin") && $0.contains("runs only when the kernel starts") })
+    }
+
+    @Test func `a removed variable stays in the kernel, with a note`() throws {
+        let closure = try closure([
+            ("static int hidden;", ""), ("+ hidden", ""), ("hidden ?", "1 ?"), ("hidden = x;", ""),
+        ])
+        #expect(closure.refusals.isEmpty)
+        #expect(closure.notes.contains { $0.contains("hidden") && $0.contains("keeps it") })
+    }
 }

@@ -26,6 +26,7 @@ let labSource = #"""
     #include <linux/seccomp.h>
     #include <netinet/in.h>
     #include <time.h>
+    #include <ucontext.h>
     #include <unistd.h>
 
     #ifdef __clang__
@@ -37,7 +38,7 @@ let labSource = #"""
     __attribute__((used)) static const char library_mark[] = RUN;
     #ifdef MAIN_ONLY
     extern int counter, pipes[2]; extern volatile int inside; extern int (*pointer)(int);
-    int scale(int), answer(int), second(int), stay(int), recurse(int), harmless(int); void wait_inside(void);
+    int scale(int), answer(int), second(int), linger(int), stay(int), recurse(int), harmless(int); void wait_inside(void);
     #else
     int counter = 1;
     static int hidden = 3;
@@ -69,6 +70,7 @@ let labSource = #"""
         while (read(pipes[0], &c, 1) < 0 && errno == EINTR) ;
         inside--;
     }
+    NOINLINE int linger(int x) { struct timespec t = { 0, 3000000 }; nanosleep(&t, NULL); return x + VERSION; }
     NOINLINE int stay(int x) { wait_inside(); return x + VERSION; }
     NOINLINE int recurse(int depth) {
         volatile char frame[64];
@@ -87,8 +89,8 @@ let labSource = #"""
 
     #ifndef LIBRARY_ONLY
     /* ---- everything else ---- */
-    static volatile int last[1100], stop_storm;
-    static volatile long calls[1100];
+    static volatile int last[2100], stop_storm;
+    static volatile long calls[2100];
     static int workers;
     volatile long signals;
 
@@ -99,6 +101,18 @@ let labSource = #"""
         return NULL;
     }
     static void *stay_thread(void *arg) { (void)arg; stay(1); return NULL; }
+    static void *sleeper(void *arg) { for (;;) { last[0] = answer(4); usleep(50000); } return arg; }
+    static void *linger_thread(void *arg) { for (;;) { last[0] = linger(40); getppid(); } return arg; }
+    static ucontext_t scheduler, coroutine; static volatile int in_coroutine;
+    static void coroutine_body(void) { in_coroutine = 1; wait_inside(); in_coroutine = 2; swapcontext(&coroutine, &scheduler); }
+    static void *coroutine_thread(void *arg) {
+        static char stack[256 << 10];
+        getcontext(&coroutine); coroutine.uc_stack.ss_sp = stack; coroutine.uc_stack.ss_size = sizeof stack;
+        makecontext(&coroutine, coroutine_body, 0);
+        swapcontext(&scheduler, &coroutine);
+        for (;;) pause();
+        return arg;
+    }
     static void *recurse_thread(void *arg) { recurse((int)(long)arg); return NULL; }
     static void *harmless_thread(void *arg) { harmless((int)(long)arg); return NULL; }
     static void start(void *(*f)(void *), long arg, size_t stack) {
@@ -201,6 +215,41 @@ let labSource = #"""
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p)) puts("no filter"); else puts("filtered");
     }
+    /* the mapping of the program's own code */
+    static size_t own_text(char **start) {
+        char line[300]; unsigned long s, e, found = 0, end = 0;
+        FILE *m = fopen("/proc/self/maps", "r");
+        while (fgets(line, sizeof line, m))
+            if (sscanf(line, "%lx-%lx", &s, &e) == 2 && (unsigned long)answer >= s && (unsigned long)answer < e) { found = s; end = e; }
+        fclose(m);
+        *start = (char *)found;
+        return end - found;
+    }
+    /* as programs do that put their text on huge pages */
+    static int remap(void) {
+        char *text; size_t size = own_text(&text);
+        char *copy = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memcpy(copy, text, size);
+        madvise(copy, size, MADV_HUGEPAGE);
+        mprotect(copy, size, PROT_READ | PROT_EXEC);
+        return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, text) == text;
+    }
+    static void *jit_thread(void *code) { ((void (*)(void))code)(); return NULL; }
+    static int jit(void) {
+        char *code = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (code == MAP_FAILED) return 0;
+        memcpy(code, "\xf3\x90\xeb\xfc", 4);
+        start(jit_thread, (long)code, 0);
+        usleep(10000);
+        return 1;
+    }
+    static int heap(void) {
+        char *m = mmap(0, 8ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (m == MAP_FAILED) return 0;
+        for (size_t at = 0; at < 8ul << 30; at += 16 << 20) m[at] = 1;
+        return 1;
+    }
+    static int seal(void) { char *text; size_t size = own_text(&text); return syscall(462, text, size, 0) == 0; }
     /* takes everything within reach of the program's own code */
     static void fill(void) {
         uintptr_t at = (uintptr_t)answer, low = at > 0x90000000ul ? at - 0x90000000ul : 0x10000, high = at + 0x90000000ul;
@@ -235,12 +284,16 @@ let labSource = #"""
             else if (!strcmp(w, "s")) printf("%d %d %d\n", second(0), second(4), second(9));
             else if (!strcmp(w, "threads")) { for (long i = 0; i < n; i++) start(worker, ++workers, 256 << 10); usleep(20000); puts("ok"); }
             else if (!strcmp(w, "w")) {
-                static long seen[1100]; int low = 1 << 30, high = 0;
+                static long seen[2100]; int low = 1 << 30, high = 0;
                 for (int i = 1; i <= workers; i++) seen[i] = calls[i];
                 for (int i = 1; i <= workers; i++) { while (calls[i] < seen[i] + 2) usleep(200); if (last[i] < low) low = last[i]; if (last[i] > high) high = last[i]; }
                 printf("%d %d\n", low, high);
             }
             else if (!strcmp(w, "stay")) { int before = inside; start(stay_thread, 0, 0); await(before + 1); puts("ok"); }
+            else if (!strcmp(w, "sleepers")) { for (long i = 0; i < n; i++) start(sleeper, 0, 64 << 10); usleep(20000); puts("ok"); }
+            else if (!strcmp(w, "linger")) { start(linger_thread, 0, 0); usleep(20000); puts("ok"); }
+            else if (!strcmp(w, "lingered")) { usleep(20000); printf("%d\n", last[0]); }
+            else if (!strcmp(w, "coroutine")) { int before = inside; start(coroutine_thread, 0, 0); await(before + 1); puts("ok"); }
             else if (!strcmp(w, "recurse")) { int before = inside; start(recurse_thread, n, (size_t)n * 256 + (1 << 20)); await(before + 1); puts("ok"); }
             else if (!strcmp(w, "harmless")) { int before = inside; start(harmless_thread, n, (size_t)n * 256 + (1 << 20)); await(before + 1); puts("ok"); }
             else if (!strcmp(w, "leave")) { if (write(pipes[1], "x", 1) != 1) abort(); usleep(20000); puts("ok"); }
@@ -263,6 +316,10 @@ let labSource = #"""
             else if (!strcmp(w, "mdwe")) { printf("%d\n", prctl(65, 1, 0, 0, 0)); }
             else if (!strcmp(w, "undumpable")) { printf("%d\n", prctl(PR_SET_DUMPABLE, 0)); }
             else if (!strcmp(w, "fill")) fill();
+            else if (!strcmp(w, "remap")) puts(remap() ? "ok" : "failed");
+            else if (!strcmp(w, "jit")) puts(jit() ? "ok" : "failed");
+            else if (!strcmp(w, "heap")) puts(heap() ? "ok" : "failed");
+            else if (!strcmp(w, "seal")) puts(seal() ? "ok" : "unsupported");
             else if (!strcmp(w, "getppid")) printf("%d\n", getppid() > 0);
             else if (!strcmp(w, "exit")) exit(0);
             else if (!strcmp(w, "leader-exit")) { puts("ok"); pthread_exit(NULL); }

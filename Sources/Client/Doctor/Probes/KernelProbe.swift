@@ -2,9 +2,14 @@ import Channel
 import Findings
 import KernelPatcher
 
-/// KRN-NOTHING-YET, KRN-UNSUPPORTED: whether channels know the running kernel.
+/// KRN-NOTHING-YET, KRN-UNSUPPORTED: whether channels know the running kernel; KRN-OOPS, KRN-SUSPENDED, KRN-STALLED: what
+/// it has against its live patches.
 enum KernelProbe: DoctorProbe {
     static func findings(_ facts: DoctorFacts) -> [Finding] {
+        facts.kernelTrouble + channels(facts)
+    }
+
+    private static func channels(_ facts: DoctorFacts) -> [Finding] {
         let kernel = facts.planner.inventory.kernel
         let families = facts.planner.catalogues.values.flatMap(\.families).filter { $0.kind == .kernel }
         let refused = refusals(facts)
@@ -31,7 +36,7 @@ enum KernelProbe: DoctorProbe {
         (facts.lastAction?.steps ?? []).filter { $0.action == .install }.flatMap { step -> [Finding] in
             let offered = facts.planner.candidates().first { $0.update.id == step.id }
             guard let offered, offered.update.isKernel, offered.missing > 0 else { return [] }
-            return (step.kernel ?? []).filter { $0.result != .applied }.flatMap(\.findings)
+            return step.kernel.filter { $0.result != .applied }.flatMap(\.findings)
                 + (step.finding.map { [$0] } ?? [])
         }
     }

@@ -45,7 +45,10 @@ struct KernelCompiler {
     func compile(_ sources: [String], _ diff: StabilisedDiff, keysAreTested: Bool = false) throws(BuildError)
         -> (units: [KernelUnit], unused: [String])
     {
-        let (commands, unused) = try plain(sources)
+        // The edited files first: if the diff doesn't compile, then usually there.
+        let edited = Set(diff.files.map(\.path))
+        let editedFirst = sources.filter(edited.contains) + sources.filter { !edited.contains($0) }
+        let (commands, unused) = try plain(editedFirst)
         try WorkFolder.make(folder)
         let units = commands.enumerated().map { number, entry in
             let base = "\(folder)/\(number)-\(BuildPath.name(entry.source).dropLast(2))"
@@ -58,7 +61,6 @@ struct KernelCompiler {
         try WorkFolder.write(Array(HooksHeader.text.utf8), to: "\(includes)/\(HooksHeader.path)")
         try WorkFolder.write(Array(KeyTestsHeader.text.utf8), to: "\(includes)/\(KeyTestsHeader.path)")
         let more = keysAreTested ? ["-include", "\(includes)/\(KeyTestsHeader.path)"] : []
-        try each(units, both, .preFailed, more) { $0.pre }
         let items = diff.files.flatMap { file in
             [TextExchange.Item(path: file.path, text: file.postFile.isEmpty ? nil : file.postFile)]
                 + (file.oldPath.map { [TextExchange.Item(path: $0, text: nil)] } ?? [])
@@ -66,6 +68,7 @@ struct KernelCompiler {
         try TextExchange(tree: tree.package.source, folder: tree.folder).with(items) { () throws(BuildError) in
             try each(units, both, .postFailed, more) { $0.post }
         }
+        try each(units, both, .preFailed, more) { $0.pre }
         return (units, unused)
     }
 

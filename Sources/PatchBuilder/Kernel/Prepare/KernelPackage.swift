@@ -59,6 +59,10 @@ package struct KernelPackage: Sendable, Equatable {
     ///
     /// The kernel doesn't tell `-` from `_` in names of modules.
     package func moduleFile(_ name: String) throws(BuildError) -> String? {
+        try Self.moduleFile(name, below: modules)
+    }
+
+    static func moduleFile(_ name: String, below modules: String) throws(BuildError) -> String? {
         let wanted = name.replacing("-", with: "_")
         let list: String
         do throws(SystemError) {

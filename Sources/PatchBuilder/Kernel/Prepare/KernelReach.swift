@@ -61,7 +61,7 @@ struct KernelReach {
                 ], remedy: "Make the fix in the sources that need it, and leave the shared header as it is.")
             sources = direct.filter(isCompiled)
         }
-        if sources.isEmpty {
+        if sources.isEmpty, result.tooWide == nil {
             throw BuildError(
                 .kernelNothing, "the diff changes no source of this kernel",
                 evidence: ["files": diff.files.map(\.path).joined(separator: ", ")])

@@ -1,11 +1,15 @@
 import ELF
+import Glibc
 import Linux
-import LivePatch
-import ProcessPatcher
+public import LivePatch
+public import ProcessPatcher
 
 /// Makes a live patch of one compiled object for the tests of this room, which need patches but not the builder:
 /// it takes the named functions as they are, with all that they refer to.
-struct MiniBuilder {
+public struct MiniBuilder {
+    /// Names this run in the digests of patches, which differ from those of other runs so.
+    private static let run = "\(getpid())-\(UInt64.random(in: 0 ... .max))"
+
     private let binary: ELFFile
     private let object: ELFFile
     private let binarySymbols: [Symbol]
@@ -16,15 +20,17 @@ struct MiniBuilder {
     private var externals: [ExternalSymbol] = []
     private var replaced: Set<String> = []
 
-    init(binary: String, object: String) throws {
+    /// Reads both; a stripped binary's exported functions can be replaced.
+    public init(binary: String, object: String) throws {
         self.binary = try ELFFile(ByteStorage(reading: binary))
         self.object = try ELFFile(ByteStorage(reading: object))
-        binarySymbols = try self.binary.symbols()
+        let all = try self.binary.symbols()
+        binarySymbols = try all.isEmpty ? self.binary.symbols(.dynsym) : all
         objectSymbols = try self.object.symbols()
     }
 
     /// The target's table entry and sections for some functions.
-    mutating func target(
+    public mutating func target(
         _ name: String, replacing functions: [String], threadStorage: ThreadStorage? = nil
     ) throws -> (PatchTarget, PatchObject) {
         replaced = Set(functions)
@@ -44,7 +50,7 @@ struct MiniBuilder {
     }
 
     /// A whole patch with one target.
-    static func patch(
+    public static func patch(
         _ name: String, binary: String, object: String, replacing functions: [String], changes: [String]? = nil,
         threadStorage: ThreadStorage? = nil
     ) throws -> PatchInput {
@@ -55,14 +61,14 @@ struct MiniBuilder {
     }
 
     /// A patch of parts made before.
-    static func input(
+    public static func input(
         _ name: String, _ targets: [PatchTarget], _ object: PatchObject, changes: [String]
     ) throws -> PatchInput {
         let patch = LivePatch(
             name: name, machine: .x86_64, changes: changes.map { Digest(of: Array($0.utf8)) }, targets: targets,
             object: object)
         try patch.validate()
-        return PatchInput(patch, digest: Digest(of: Array("file of \(name) \(Lab.mark)".utf8)))
+        return PatchInput(patch, digest: Digest(of: Array("file of \(name) \(Self.run)".utf8)))
     }
 
     // MARK: Functions
@@ -204,6 +210,9 @@ struct MiniBuilder {
 }
 
 /// Something that a test's patch needs isn't in its object or binary.
-struct MissingPart: Error {
+public struct MissingPart: Error {
     let what: String
+
+    /// Names it.
+    public init(what: String) { self.what = what }
 }
