@@ -36,9 +36,12 @@ public struct MirrorForecast: Sendable, Equatable {
         self.growthPerDay = growthPerDay
     }
 
-    /// Whether there is room, with a reserve of 64 MiB for metadata and the file system itself.
+    /// Bytes that stay free, for metadata and the file system itself.
+    public static let reserve: UInt64 = 64 << 20
+
+    /// Whether there is room, with the reserve.
     public var fits: Bool {
-        bytesFree >= 64 << 20 && UInt64(clamping: bytesToFetch) <= bytesFree - (64 << 20)
+        bytesFree >= Self.reserve && UInt64(clamping: bytesToFetch) <= bytesFree - Self.reserve
     }
 
     /// Days until the file system is full at the measured growth; `nil` if it doesn't grow.
