@@ -181,6 +181,7 @@ corpus-sample: ## the same for the fixes of two small packages, effects and own 
 	@scripts/setup build corpus
 	@$(MAKE) -s build
 	@mkdir -p .build/corpus
+	Tests/Corpus/inputs $(TSUGITE)
 	Tests/Corpus/run $(TSUGITE) --packages less,libtasn1-6 --again --results .build/corpus/sample.tsv
 	Tests/Corpus/report --check .build/corpus/sample.tsv
 
