@@ -9,6 +9,8 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 
 PREFIX ?= /usr/local
+# What `make build` builds; nothing means all products.
+PRODUCTS ?=
 CYCLES ?= 100000
 KILLS ?= 10000
 FIXES ?= 100
@@ -35,13 +37,12 @@ setup: ## install every Debian package that any verb needs
 .PHONY: build
 build: ## build the release commands, .build/release/tsugite and those beside it
 	@scripts/setup build
-	$(SWIFT) build $(RELEASE) --product tsugite
-	$(SWIFT) build $(RELEASE) --product tsugite-channel
-	$(SWIFT) build $(RELEASE) --product tsugited
+	$(SWIFT) build $(RELEASE) $(PRODUCTS)
 
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
+	install -D -m 0644 include/tsugite-patch.h $(DESTDIR)$(PREFIX)/include/tsugite-patch.h
 	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
 	install -D -m 0755 -s $(TSUGITE)d $(DESTDIR)$(PREFIX)/bin/tsugited
 	for unit in packaging/systemd/* packaging/tsugited/*.service; do \
@@ -50,7 +51,7 @@ install: build ## copy the command and its units to $(PREFIX), its network part 
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite $(DESTDIR)$(PREFIX)/bin/tsugited \
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite{,d} $(DESTDIR)$(PREFIX)/include/tsugite-patch.h \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite{-*,d.service}
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
@@ -160,7 +161,6 @@ demo-doctor: ## bring about the five classic reasons why nothing changed, and as
 bench: ## measure pause, wall time, memory and throughput against their limits
 	@scripts/setup build bench
 	@$(MAKE) -s build
-	@$(SWIFT) build $(RELEASE) --product comparing
 	@Benchmarks/bench $(TSUGITE)
 
 .PHONY: bench-channel
@@ -168,6 +168,28 @@ bench-channel: ## measure channels, clients and mirrors with 10,000 updates agai
 	@scripts/setup build bench
 	@$(MAKE) -s build
 	@Benchmarks/channel $(TSUGITE)
+
+.PHONY: corpus
+corpus: ## build, apply and undo 64 real security fixes of Debian packages (hours the first time; resumes), table in docs/
+	@scripts/setup build corpus
+	@$(MAKE) -s build
+	Tests/Corpus/run $(TSUGITE) $(CORPUS)
+	Tests/Corpus/report > docs/corpus.md
+
+.PHONY: corpus-sample
+corpus-sample: ## the same for the fixes of two small packages, effects and own tests included
+	@scripts/setup build corpus
+	@$(MAKE) -s build
+	@mkdir -p .build/corpus
+	Tests/Corpus/inputs $(TSUGITE)
+	Tests/Corpus/run $(TSUGITE) --packages less,libtasn1-6 --again --results .build/corpus/sample.tsv
+	Tests/Corpus/report --check .build/corpus/sample.tsv
+
+.PHONY: warm
+warm: ## how long a one-file fix takes with the package in the cache, beside its limit of 5 s plus twice its compile
+	@scripts/setup build corpus
+	@$(MAKE) -s build
+	Tests/Corpus/warm $(TSUGITE)
 
 .PHONY: soak
 soak: ## apply and undo 100,000 times against a loaded server (CYCLES=n for another number)

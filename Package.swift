@@ -153,7 +153,8 @@ if Context.environment["TSUGITE_FUZZ"] != nil {
     let parsers: [(name: String, dependencies: [Target.Dependency])] = [
         ("ELF", ["ELF", "TestSupport"]), ("PatchFile", ["LivePatch", "Linux"]), ("Diff", ["PatchBuilder"]),
         ("Channel", ["Channel"]),
-        ("KernelImage", ["KernelImage", "ELF"]), ("KernelState", ["KernelPatcher", "LivePatch", "ELF"]),
+        ("KernelImage", ["KernelImage", "ELF"]),
+        ("KernelState", ["KernelPatcher", "LivePatch", "ELF", "PatchBuilder"]),
     ]
     for parser in parsers {
         package.targets.append(

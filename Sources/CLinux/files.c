@@ -61,6 +61,8 @@ long linux_mkdir_at(int directory, const char *path, mode_t mode) {
     return linux_result(mkdirat(directory, path, mode));
 }
 
+long linux_symlink(const char *target, const char *path) { return linux_result(symlink(target, path)); }
+
 long linux_pipe(int ends[2]) { return linux_result(pipe2(ends, O_CLOEXEC)); }
 
 long linux_poll(int *fds, int count, int timeout_milliseconds, int *ready) {

@@ -29,7 +29,13 @@ public struct SectionAppendix: Sendable {
         }
         let old = try file.bytes.table(header.sectionTable, minimum: 64, "section table").bytes
         var (bytes, table) = (file.bytes.bytes, Array(old.prefix(64 * header.sectionTable.count)))
-        var names = try file.rawContents(of: try file.section(header.namesIndex)).bytes
+        let nameSection = try file.section(header.namesIndex)
+        // A table of another type may have names that are read from nowhere; it can't be made longer.
+        guard nameSection.type == .strtab else {
+            throw ELFError(.unsupported, at: 62, "section names in a section of another type")
+        }
+        var names = try file.rawContents(of: nameSection).bytes
+        if names.last != 0 { names.append(0) }
         for section in added {
             let at = Self.append(section.contents, to: &bytes, alignment: section.alignment)
             table += Self.entry(section, name: names.count, at: at)

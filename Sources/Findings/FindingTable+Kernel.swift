@@ -46,8 +46,10 @@ extension FindingCode {
             remedy: "The evidence names it; give an uncompressed vmlinux of the same build instead."),
         Entry(
             code: .kernelMismatch,
-            meaning: "Code built here isn't the code of the kernel, so a patch made from it can't be trusted.",
-            remedy: "Use the source, configuration and compiler package that the kernel was built with."),
+            meaning: "Code built here, or in the running kernel's memory, isn't the shipped kernel's.",
+            remedy:
+                "Build with the source, configuration and compiler package of the kernel; where memory differs, find "
+                + "out who changed it."),
         Entry(
             code: .kernelSource, meaning: "The kernel's source, headers or compiler are missing or don't fit.",
             remedy: "Install the packages that the evidence names, in the kernel's own version."),

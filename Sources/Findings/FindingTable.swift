@@ -89,6 +89,8 @@ extension FindingCode {
     public static let processUnwinder = FindingCode(rawValue: "USR-UNWINDER")
     /// A patch writes over read-only data, which wasn't allowed; evidence: which.
     public static let processData = FindingCode(rawValue: "USR-DATA")
+    /// A hook of the patch refused; evidence: which, and what became of the process.
+    public static let processHook = FindingCode(rawValue: "USR-HOOK")
     /// A type's layout changes, and objects of it exist already; evidence: type, fields, users.
     public static let layoutChanged = FindingCode(rawValue: "BLD-LAYOUT")
     /// Whether types change can't be found out.
@@ -388,6 +390,11 @@ extension FindingCode {
         Entry(
             code: .processData, meaning: "A patch writes over read-only data in place, which must be allowed.",
             remedy: "tsugite inspect shows old and new bytes; if they may change under running code: --allow-data."),
+        Entry(
+            code: .processHook, meaning: "A hook that the patch's author wrote refused, crashed or took too long.",
+            remedy:
+                "Its words say what the process lacks; docs/hooks.md says what hooks may do. Try again, or restart."
+        ),
         Entry(
             code: .layoutChanged,
             meaning: "The fix changes the layout of a type of which running processes have objects already.",

@@ -65,13 +65,17 @@ public struct PatchTarget: Sendable, Equatable {
     public var threadStorage: ThreadStorage?
     /// Read-only data that is written over in place, with leave of the operator.
     public var dataWrites: [DataWrite]
+    /// The author's hooks, in order.
+    public var hooks: [PatchHook] = []
 
     /// Makes a target from its parts.
     public init(
         name: String, buildID: BuildID, type: FileType, sections: [Int], functions: [ReplacedFunction],
-        externals: [ExternalSymbol], threadStorage: ThreadStorage? = nil, dataWrites: [DataWrite] = []
+        externals: [ExternalSymbol], threadStorage: ThreadStorage? = nil, dataWrites: [DataWrite] = [],
+        hooks: [PatchHook] = []
     ) {
         self.dataWrites = dataWrites
+        self.hooks = hooks
         self.name = name
         self.buildID = buildID
         self.type = type

@@ -68,17 +68,35 @@ public struct Manifest: Codable, Equatable, Sendable {
         public var removed: [String]
         /// Variables and constants that changed, and what becomes of them.
         public var data: [Data]
+        /// Hooks of the patch's author; nil if there are none.
+        public var hooks: [Hook]?
 
         /// Makes an entry.
         public init(
-            name: String, buildID: String, proof: Proof, functions: [Function], removed: [String], data: [Data]
+            name: String, buildID: String, proof: Proof, functions: [Function], removed: [String], data: [Data],
+            hooks: [Hook]? = nil
         ) {
+            self.hooks = hooks
             self.name = name
             self.buildID = buildID
             self.proof = proof
             self.functions = functions
             self.removed = removed
             self.data = data
+        }
+    }
+
+    /// A function that the patcher has the process run.
+    public struct Hook: Codable, Equatable, Sendable {
+        /// `pre-apply`, `apply`, `post-apply`, `pre-undo`, `undo` or `post-undo`.
+        public var kind: String
+        /// Its name.
+        public var function: String
+
+        /// Makes an entry.
+        public init(kind: String, function: String) {
+            self.kind = kind
+            self.function = function
         }
     }
 

@@ -88,6 +88,7 @@ private struct LoadedObject {
             }
             for function in targets[index].functions.indices { targets[index].functions[function].replacement -= 1 }
             for external in targets[index].externals.indices { targets[index].externals[external].symbol -= 1 }
+            for hook in targets[index].hooks.indices { targets[index].hooks[hook].symbol -= 1 }
         }
         return targets
     }

@@ -6,11 +6,12 @@ import ELF
 /// docs/formats/tsp.md; a change of it raises ``version``.
 enum TableCoding {
     /// The newest version of the layout.
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
 
     /// The oldest version that can say what a patch holds: whoever can read that, can.
     private static func version(for patch: LivePatch) -> UInt32 {
-        patch.targets.allSatisfy(\.dataWrites.isEmpty) ? 1 : 2
+        if !patch.targets.allSatisfy(\.hooks.isEmpty) { return 3 }
+        return patch.targets.allSatisfy(\.dataWrites.isEmpty) ? 1 : 2
     }
 
     static let magic: [UInt8] = Array("TSUGITE".utf8) + [0]
@@ -39,6 +40,12 @@ enum TableCoding {
                 out.write(data.address)
                 out.write(data.original)
                 out.write(data.replacement)
+            }
+            guard version >= 3 else { return }
+            out.write(list: target.hooks) { out, hook in
+                out.write(hook.kind.rawValue)
+                out.write(hook.name)
+                out.write(UInt32(symbolIndex(hook.symbol)))
             }
         }
         return out.bytes
@@ -133,7 +140,19 @@ extension TableCoding {
             },
             threadStorage: try threadStorage(&input),
             dataWrites: version < 2
-                ? [] : try input.readList("data") { (input) throws(PatchFileError) in try dataWrite(&input) })
+                ? [] : try input.readList("data") { (input) throws(PatchFileError) in try dataWrite(&input) },
+            hooks: version < 3
+                ? [] : try input.readList("hooks") { (input) throws(PatchFileError) in try hook(&input) })
+    }
+
+    private static func hook(_ input: inout ByteReader) throws(PatchFileError) -> PatchHook {
+        let raw: UInt8 = try input.read("kind of hook")
+        guard let kind = PatchHook.Kind(rawValue: raw) else {
+            throw PatchFileError(.malformed, "unknown kind \(raw) of hook")
+        }
+        return PatchHook(
+            kind: kind, name: try input.readString("hook's name"),
+            symbol: Int(try input.read("hook's symbol", as: UInt32.self)))
     }
 
     private static func dataWrite(_ input: inout ByteReader) throws(PatchFileError) -> DataWrite {

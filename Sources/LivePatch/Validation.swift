@@ -82,7 +82,10 @@ extension LivePatch {
             $0 + object.sections[$1].size + object.sections[$1].alignment
         }
         guard memory <= Limits.memorySize else { throw fail("needs \(memory) bytes of memory") }
-        guard !target.functions.isEmpty || !target.dataWrites.isEmpty else { throw fail("no function is replaced") }
+        guard !target.functions.isEmpty || !target.dataWrites.isEmpty || !target.hooks.isEmpty else {
+            throw fail("no function is replaced")
+        }
+        for hook in target.hooks { try validate(hook, of: target) }
         for function in target.functions { try validate(function, of: target) }
         try validateOverlaps(target)
         for data in target.dataWrites {
@@ -96,6 +99,17 @@ extension LivePatch {
             else { throw fail("external symbol \(external.symbol)") }
         }
         try validateReach(target)
+    }
+
+    private func validate(_ hook: PatchHook, of target: PatchTarget) throws(PatchFileError) {
+        guard object.symbols.indices.contains(hook.symbol), let section = object.symbols[hook.symbol].section,
+            target.sections.contains(section), object.sections[section].flags.contains(.write),
+            object.sections[section].size >= hook.kind.recordSize,
+            object.symbols[hook.symbol].value <= object.sections[section].size - hook.kind.recordSize
+        else {
+            throw PatchFileError(
+                .malformed, "hook \(hook.name) of \(target.name): its record isn't data of this target")
+        }
     }
 
     private func validate(_ function: ReplacedFunction, of target: PatchTarget) throws(PatchFileError) {

@@ -80,12 +80,16 @@ public enum ProcessPatcher {
     ///
     /// - Parameters:
     ///   - isAllOrNothing: whether all selected processes change together, or none of them.
+    ///   - releasing: whether the memory of the patch is given back, also of one that was undone before, in every
+    ///     process in which nothing leads there; each is stopped a second time for that.
     ///   - observer: is told what happens, from any thread.
     public static func undo(
         _ selector: PatchSelector, in selection: ProcessSelection, wait: Duration = .seconds(30),
-        isAllOrNothing: Bool = false, atReturn: Bool = false, observer: (@Sendable (PatcherEvent) -> Void)? = nil
+        isAllOrNothing: Bool = false, atReturn: Bool = false, releasing: Bool = false,
+        observer: (@Sendable (PatcherEvent) -> Void)? = nil
     ) throws(PatcherError) -> OperationReport {
-        let operation = UndoOperation(selector: selector, deadline: MonotonicTime.now.advanced(by: wait))
+        let operation = UndoOperation(
+            selector: selector, deadline: MonotonicTime.now.advanced(by: wait), isReleasing: releasing)
         let none = Finding(
             .processNotPatched, "no process carries the patch \(selector)", evidence: ["patch": "\(selector)"])
         var run = SelectionRun(selection, none, observer)

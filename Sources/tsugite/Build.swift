@@ -86,6 +86,10 @@ struct Build: ParsableCommand {
     var jobs: Int = Machine.usableProcessors
     @Flag(help: "Print the result as JSON (schema tsugite.build/1).")
     var json = false
+    @Option(
+        help: ArgumentHelp("Write a page for reviewers: disassembly side by side, diff, proofs.", valueName: "file")
+    )
+    var html: String?
     @Flag(name: .shortAndLong, help: "Show no progress.")
     var quiet = false
 
@@ -145,12 +149,28 @@ struct Build: ParsableCommand {
             jobs: jobs)
         let pipeline = try BuildPipeline(request) { progress.show($0) }
         let result = try pipeline.run { (state) throws(BuildError) -> BackStages.Result in
-            try stages(request, state, name ?? Self.baseName(path), progress).run()
+            let stages = stages(request, state, name ?? Self.baseName(path), progress)
+            let result = try stages.run()
+            if case .patch(let patch) = result.outcome { try review([(patch, result.manifest)], stages) }
+            return result
         }
         switch result.outcome {
         case .nothingToDo: return BuildVerdict(nothingToDo: result.manifest)
         case .refused(let errors): return BuildVerdict(findings: errors.map(\.finding))
         case .patch(let patch): return BuildVerdict([try write(patch, to: path, result.manifest)])
+        }
+    }
+
+    /// Writes the reviewer's page, if it is wanted.
+    private func review(_ patches: [(LivePatch, Manifest)], _ stages: BackStages) throws(BuildError) {
+        guard let html, !patches.isEmpty else { return }
+        var page = ReviewPage(stages.name, notes: [])
+        for (patch, manifest) in patches { page.add(patch, manifest, file: manifest.name + ".tsp") }
+        try stages.review(&page)
+        do throws(SystemError) {
+            try FileSystem.replace(html, with: Array(page.text.utf8))
+        } catch {
+            throw BuildError(error, path: html)
         }
     }
 
@@ -201,7 +221,9 @@ extension Build {
             ) in
             var stages = stages(request, state, name, progress)
             stages.origin = package.origin
-            return (try stages.runEach(), state.units.shipped)
+            let made = try stages.runEach()
+            try review(made.patches, stages)
+            return (made, state.units.shipped)
         }
         if case .refused(let errors) = result.whole.outcome {
             return BuildVerdict(findings: errors.map(\.finding), notes: package.notes, shipped: shipped)
@@ -248,6 +270,7 @@ extension Build {
             if let redo { arguments += ["--redo", redo.rawValue] }
             if json { arguments.append("--json") }
             if quiet { arguments.append("--quiet") }
+            if let html { arguments += ["--html", "\(folder)/\(Self.baseName(html)).html"] }
             progress.finish()
             let result = try root.run(arguments, for: source, visible: [folder] + files)
             if isNew { try? FileSystem.remove(folder) }

@@ -22,6 +22,7 @@ enum ManifestText {
         if !target.removed.isEmpty {
             lines.append("  unused from now on: \(target.removed.joined(separator: ", "))")
         }
+        for hook in target.hooks ?? [] { lines.append("  hook \(hook.kind): \(hook.function)") }
         for data in target.data { lines.append("  \(data.change) \(data.name): \(data.effect)  (\(data.unit))") }
         return lines.joined(separator: "\n")
     }

@@ -12,7 +12,7 @@ struct Tsugite: ParsableCommand {
             CommandGroup(name: "Patch files:", subcommands: [Build.self, Inspect.self, Cache.self]),
             CommandGroup(
                 name: "Running processes, running kernel:",
-                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self]),
+                subcommands: [Apply.self, Undo.self, Status.self, Recover.self, Watch.self, Symbols.self]),
             CommandGroup(
                 name: "This machine:",
                 subcommands: [
@@ -50,15 +50,21 @@ struct Tsugite: ParsableCommand {
     }
 
     /// The verbs that act on processes, whose start is part of the time that they take.
-    private static let direct: [String: any ParsableCommand.Type] = [
-        "apply": Apply.self, "undo": Undo.self, "status": Status.self, "recover": Recover.self,
-    ]
+    private static func direct(_ verb: String) -> (any ParsableCommand.Type)? {
+        switch verb {
+        case "apply": Apply.self
+        case "undo": Undo.self
+        case "status": Status.self
+        case "recover": Recover.self
+        default: nil
+        }
+    }
 
     /// Runs such a verb without having all others described first: that takes longer than many an operation.
     ///
     /// Returns if the words make no sense to it: then the whole command says so, with its own usage.
     private static func runDirectly(_ words: [String]) {
-        guard let verb = words.first, let command = direct[verb],
+        guard let verb = words.first, let command = direct(verb),
             var parsed = try? command.parse(Array(words.dropFirst()))
         else { return }
         do {

@@ -18,6 +18,10 @@ struct Undo: ParsableCommand {
             If the word or the file means a patch of the running kernel, that one is taken out, and not applied \
             at the next boot either.
 
+            The memory of the new code stays, because the process may have kept addresses of it, and is used again \
+            when the same patch comes back. With --release it is given back where a search of the whole process, \
+            under a stop of its own, finds nothing that leads there; where it stays, the reason is printed.
+
             Example:
               tsugite undo CVE-2025-23419
               tsugite undo CVE-2026-23111-kernel --wait 60s
@@ -29,6 +33,9 @@ struct Undo: ParsableCommand {
 
     @Argument(help: "The patch's name, the start of its id, or its file.")
     var patch: String
+
+    @Flag(help: "Give back the memory of the new code, too, wherever nothing leads there any more.")
+    var release = false
 
     @OptionGroup var processes: ProcessOptions
     @OptionGroup var waiting: WaitOptions
@@ -46,7 +53,8 @@ struct Undo: ParsableCommand {
             let selector = try selector()
             let report = try ProcessPatcher.undo(
                 selector, in: processes.selection, wait: waiting.wait.duration,
-                isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, observer: Progress().observer)
+                isAllOrNothing: group.allOrNothing, atReturn: group.atReturn, releasing: release,
+                observer: Progress().observer)
             // Nobody waits for it any more.
             DeferredRecords().forget(patch: selector)
             try finish(report, output)

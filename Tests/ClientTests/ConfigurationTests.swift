@@ -31,6 +31,7 @@ import Testing
             health_checks:
               - "curl -sf http://localhost/"
             withdrawn: warn
+            kernel_oops: warn
             wait: 90s
             crash_loop_limit: 5
             stale_after_days: 3
@@ -46,6 +47,7 @@ import Testing
         #expect(configuration.hold == ["libc6", "user/bind9"])
         #expect(configuration.checkIntervalSeconds == 4 * 3600 && configuration.jitterSeconds == 1800)
         #expect(configuration.healthChecks == ["curl -sf http://localhost/"])
+        #expect(configuration.kernelOops == .warn && Configuration().kernelOops == .undo)
         #expect(configuration.withdrawn == .warn && configuration.crashLoopLimit == 5)
     }
 
@@ -55,6 +57,7 @@ import Testing
         ("check_interval: soon", "check_interval is \"soon\", allowed: a time such as 30s"),
         ("windows: night", "windows holds \"night\", allowed: \"02:00-05:00\""),
         ("withdrawn: panic", "withdrawn is \"panic\", allowed: undo, warn"),
+        ("kernel_oops: reboot", "kernel_oops is \"reboot\", allowed: undo, warn"),
         ("channels:\n  - url: x", "a channel needs label and url"),
         ("channels:\n  - label: ../x\n    url: y", "allowed are letters, digits"),
         ("\tjitter: 1m", "tabs"), ("pins: libc6", "PACKAGE=VERSION"), ("hold: [a", "isn't closed"),

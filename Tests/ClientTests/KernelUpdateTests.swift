@@ -11,12 +11,20 @@ import Testing
 @testable import Client
 
 /// A kernel as the client sees one: remembers what it was told.
-private final class RecordingKernel: KernelEngine {
+final class RecordingKernel: KernelEngine {
     let calls = Mutex<[String]>([])
     let applied = Mutex<Set<String>>([])
     let outcome: KernelReport.Result
+    /// What it has against the patch that it is given.
+    let findings: [Finding]
+    /// What it has against the patches that it carries.
+    let troubles: [Finding]
 
-    init(_ outcome: KernelReport.Result = .applied) { self.outcome = outcome }
+    init(_ outcome: KernelReport.Result = .applied, _ findings: [Finding] = [], troubles: [Finding] = []) {
+        self.outcome = outcome
+        self.findings = findings
+        self.troubles = troubles
+    }
 
     private func note(_ call: String) { calls.withLock { $0.append(call) } }
     private static func name(_ file: String) -> String { String(file.split(separator: "/").last?.prefix(4) ?? "") }
@@ -26,7 +34,9 @@ private final class RecordingKernel: KernelEngine {
     func apply(_ file: String, replaces: Bool, wait: Duration) -> KernelReport {
         note("apply \(Self.name(file))\(replaces ? " replacing" : "")")
         if outcome == .applied { _ = applied.withLock { $0.insert(Self.name(file)) } }
-        return KernelReport("apply", outcome, name: "fix", module: "tsugite_fix")
+        var report = KernelReport("apply", outcome, name: "fix", module: "tsugite_fix")
+        report.findings = findings
+        return report
     }
     func undo(_ sha256: String, file: String, wait: Duration) -> KernelReport {
         note("undo \(Self.name(file))")
@@ -35,11 +45,11 @@ private final class RecordingKernel: KernelEngine {
     }
     func keep(_ file: String) { note("keep \(Self.name(file))") }
     func resume() { note("resume") }
-    func trouble() -> [Finding] { [] }
+    func trouble() -> [Finding] { troubles }
 }
 
 /// No process carries anything.
-private struct NoProcesses: PatchEngine {
+struct NoProcesses: PatchEngine {
     func memory() -> [ProcessID: Set<String>] { [:] }
     func apply(_ files: [String], to processes: [ProcessID], wait: Duration) -> OperationReport {
         OperationReport(operation: "apply", processes: [])
@@ -50,15 +60,19 @@ private struct NoProcesses: PatchEngine {
 }
 
 /// A machine below a folder, with a kernel that only remembers.
-private struct Machine: ~Copyable {
+struct KernelMachine: ~Copyable {
     let folder: TemporaryDirectory
     let kernel: RecordingKernel
     let session: Session
     let running: KernelIdentity
 
-    init(_ outcome: KernelReport.Result = .applied) throws {
+    init(_ outcome: KernelReport.Result = .applied) throws { try self.init(RecordingKernel(outcome)) }
+
+    init(_ kernel: RecordingKernel) throws {
         let made = try TemporaryDirectory(prefix: "tsugite-client")
-        let kernel = RecordingKernel(outcome)
+        try FileSystem.makeDirectory(made.path + "/etc/tsugite")
+        try FileSystem.replace(
+            made.path + "/etc/tsugite/tsugite.yaml", with: "channels:\n  - label: stable\n    url: /nowhere\n")
         let session = try Session(paths: Paths(root: made.path), engine: NoProcesses(), kernel: kernel)
         let running = try KernelIdentity.current()
         self.running = running
@@ -121,7 +135,7 @@ private struct Machine: ~Copyable {
     }
 
     @Test func `installing applies and keeps, removing undoes`() throws {
-        let machine = try Machine()
+        let machine = try KernelMachine()
         let update = try machine.update("K")
         try #require(machine.running.buildID != nil)
         #expect(try machine.carryOut(.install, update).outcome == .applied)
@@ -134,7 +148,7 @@ private struct Machine: ~Copyable {
     }
 
     @Test func `only an update that supersedes may take others' place`() throws {
-        let machine = try Machine()
+        let machine = try KernelMachine()
         try #require(machine.running.buildID != nil)
         _ = try machine.carryOut(.install, try machine.update("K"))
         _ = try machine.carryOut(.install, try machine.update("L", supersedes: ["K"]))
@@ -144,7 +158,7 @@ private struct Machine: ~Copyable {
     }
 
     @Test func `what is on trial isn't kept for the next boot before it is accepted`() throws {
-        let machine = try Machine()
+        let machine = try KernelMachine()
         try #require(machine.running.buildID != nil)
         _ = try machine.carryOut(.install, try machine.update("K"), trialSeconds: 600)
         #expect(machine.calls == ["apply"])
@@ -153,10 +167,10 @@ private struct Machine: ~Copyable {
     }
 
     @Test func `another kernel's update is left alone, and a stalled one isn't installed`() throws {
-        let other = try Machine()
+        let other = try KernelMachine()
         #expect(try other.carryOut(.install, try other.update("K", isForRunning: false)).outcome == .nothingToDo)
         #expect(other.calls.isEmpty)
-        let stalled = try Machine(.deferred)
+        let stalled = try KernelMachine(.deferred)
         try #require(stalled.running.buildID != nil)
         #expect(try stalled.carryOut(.install, try stalled.update("K")).outcome == .deferred)
         #expect(stalled.calls == ["apply"])

@@ -40,6 +40,20 @@ import Testing
         _ = try compiler.run("/usr/bin/gcc", ["-o", compiler.path("program"), grown])
     }
 
+    @Test(arguments: [UInt8(0), 1, 8])
+    func `names in a section that is no table of strings are refused`(_ type: UInt8) throws {
+        let file = try object()
+        var bytes = file.bytes.bytes
+        let names = try #require(file.sections.firstIndex { $0.name == ".shstrtab" })
+        let table = Int(bytes[40]) | Int(bytes[41]) << 8
+        bytes[table + 64 * names + 4] = type
+        // Where such a file can be read at all, nothing is put behind it.
+        guard let damaged = try? ELFFile(ByteView(bytes)) else { return }
+        var appendix = SectionAppendix(damaged)
+        appendix.add(".mine", type: .note, flags: [.alloc], alignment: 4, contents: [1])
+        #expect(throws: ELFError.self) { try appendix.encode() }
+    }
+
     @Test func `a file without names of sections is refused`() throws {
         var bytes = try object().bytes.bytes
         (bytes[62], bytes[63]) = (0, 0)

@@ -49,12 +49,17 @@ B)
     # A patch that crashes whoever reads /proc/loadavg.
     apply oops --replace >/dev/null 2>&1
     t apply oops.tsp --once --replace || fail "oops: $(cat /tmp/said)"
-    ./tsugite kernel watch --undo --once > /tmp/watched 2>&1 &
+    mkdir -p /etc/tsugite
+    echo 'kernel_oops: warn' > /etc/tsugite/tsugite.yaml
+    ./tsugite kernel watch --once > /tmp/watched 2>&1 &
     watcher=$!
     cat /proc/loadavg > /dev/null 2>&1
     wait $watcher
     grep -q 'KRN-OOPS' /tmp/watched && grep -q 'loadavg_proc_show.*tsugite_oops' /tmp/watched \
         && ok "an oops is tied to its patch" || fail "watch: $(cat /tmp/watched)"
+    [ -e /sys/kernel/livepatch/tsugite_oops ] && ok "which stays where the site wants no more than a warning" || fail "warn: $(cat /tmp/watched)"
+    rm /etc/tsugite/tsugite.yaml
+    ./tsugite kernel watch --once > /tmp/watched 2>&1
     [ -e /sys/kernel/livepatch/tsugite_oops ] && fail "the bad patch is still there: $(cat /tmp/watched)" || ok "and undone by policy"
     t status --kernel; says KRN-OOPS && ok "status tells of the oops" || fail "status: $(cat /tmp/said)"
     sync
@@ -107,6 +112,7 @@ grep -q PATCHED /proc/net/vlan/config && ok "a module is patched when it comes" 
 undo vlan || fail "vlan: $(cat /tmp/said)"
 grep -q PATCHED /proc/net/vlan/config && fail "vlan after undo"
 try vlan 'cat /proc/net/vlan/config' 'PATCHED name'
+rmmod 8021q
 apply header && ok "a header's inline function: $(cat /sys/kernel/livepatch/tsugite_header/*/patched | tr '\n' ' ')" || fail "header: $(cat /tmp/said)"
 undo header || fail "header: $(cat /tmp/said)"
 
@@ -118,6 +124,15 @@ t apply half.tsp --once; [ $? -eq 13 ] && says TSP- && ok "half a file is refuse
 sysctl -qw kernel.ftrace_enabled=0
 t apply cmdline.tsp --once; [ $? -eq 13 ] && says KRN-UNABLE && ok "without tracing nothing is applied" || fail "ftrace: $(cat /tmp/said)"
 sysctl -qw kernel.ftrace_enabled=1
+
+t apply hook-refuses.tsp --once; [ $? -eq 13 ] && says KRN-LOAD && ! grep -q refused /proc/uptime && [ -z "$(ls /sys/kernel/livepatch)" ] \
+    && [ ! -e /sys/module/tsugite_hook_refuses ] && ok "a hook that says no stops the patch" || fail "hook: $(cat /tmp/said)"
+for module in garp mrp; do insmod mods/$module.ko 2>/dev/null; done
+if [ -e other-8021q.ko ]; then
+    insmod other-8021q.ko || fail "the other 8021q doesn't load"
+    t apply vlan.tsp --once; [ $? -eq 13 ] && says KRN-OTHER && says 8021q && ok "another build of a module is refused" || fail "module: $(cat /tmp/said)"
+    rmmod 8021q
+fi
 
 # ---- replace: the second one takes the first one's place only if it has its fixes, or with consent
 apply cmdline || fail "cmdline: $(cat /tmp/said)"
@@ -157,9 +172,9 @@ apply pause 3; status=$?
 # While it is under way, a second patch has to wait.
 ./tsugite apply pause.tsp --once --wait 40 > /tmp/long 2>&1 &
 long=$!
-sleep 2
-apply cmdline; [ $? -eq 13 ] && says KRN-BUSY && ok "a second patch has to wait" || fail "busy: $(cat /tmp/said)"
+for wait in 1 2 3 4 5; do grep -q 1 /sys/kernel/livepatch/tsugite_pause/transition 2>/dev/null && break; sleep 1; done
 t status --kernel; says 'waiting for 1 of' && says "(sleeper) waits in" && ok "status shows the transition" || fail "status: $(cat /tmp/said)"
+apply cmdline; [ $? -eq 13 ] && says KRN-BUSY && ok "a second patch has to wait" || fail "busy: $(cat /tmp/said)"
 # Given time the kernel wakes the sleeper by itself.
 wait $long && ok "the transition ends after the kernel's own signal" || fail "pause: $(cat /tmp/long)"
 kill $sleeper; undo pause || fail "pause: $(cat /tmp/said)"
@@ -225,4 +240,15 @@ if [ -e vmlinuz ]; then
     undo cmdline || fail "cmdline: $(cat /tmp/said)"
 fi
 [ -z "$(ls /sys/kernel/livepatch)" ] || fail "left: $(ls /sys/kernel/livepatch)"
+
+# ---- last, since there is no way back: lockdown, as Secure Boot switches it on
+mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
+if [ -w /sys/kernel/security/lockdown ] && [ -e signed.tsp ]; then
+    echo integrity > /sys/kernel/security/lockdown
+    apply cmdline; [ $? -eq 13 ] && says KRN-UNSIGNED && ok "lockdown wants a signature" || fail "unsigned: $(cat /tmp/said)"
+    t apply signed.tsp --once; [ $? -eq 13 ] && says KRN-LOAD && says sign-key && ok "of a key that the kernel trusts" || fail "key: $(cat /tmp/said)"
+    t status --kernel; says integrity && ok "status tells of it" || fail "status: $(cat /tmp/said)"
+    echo confidentiality > /sys/kernel/security/lockdown
+    t apply signed.tsp --once; [ $? -eq 13 ] && says KRN-UNABLE && ok "what can't be proven isn't applied" || fail "lockdown: $(cat /tmp/said)"
+fi
 exit $bad

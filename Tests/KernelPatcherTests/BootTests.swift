@@ -1,5 +1,6 @@
 import ELF
 import Findings
+import Linux
 import LivePatch
 import Testing
 
@@ -77,7 +78,8 @@ import Testing
     @Test func `a plan comes back as it was written, and a damaged one is an error`() throws {
         let folder = try FakeFolder(["plan.json": "{"])
         let store = KernelStore(folder.path)
-        #expect(throws: KernelPatcherError.self) { try store.plan() }
+        let damaged = #expect(throws: KernelPatcherError.self) { try store.plan() }
+        #expect(damaged?.finding.code == .kernelStore)
         try store.write(Self.plan(.trying))
         #expect(try store.plan() == Self.plan(.trying))
         #expect(try store.drop(module: "tsugite_a"))
@@ -98,6 +100,13 @@ import Testing
                     name: String(module.dropFirst(8)), module: module, release: "6.1", buildID: BuildID([1]),
                     changes: changes, effective: $0, replaces: true, targets: [])
             })
+    }
+
+    /// A patch as its file describes it.
+    static func whole(_ module: String) -> KernelPatch {
+        KernelPatch(
+            name: String(module.dropFirst(8)), module: module, release: "6.1", buildID: BuildID([1]), changes: [],
+            replaces: true, targets: [])
     }
 
     @Test func `tells the version only where one is true`() {
@@ -154,5 +163,59 @@ import Testing
         let free = KernelHealth(taint: "0", lockdown: "", signatures: "N")
         #expect(free.taint.isEmpty && free.lockdown == "none" && !free.needsSignature)
         #expect(KernelHealth(taint: "x", lockdown: "", signatures: "Y").needsSignature)
+    }
+
+    @Test(arguments: [
+        ("", "N", false, nil), ("", "Y", false, FindingCode.kernelUnsigned), ("", "Y", true, nil),
+        ("none [integrity]", "N", false, .kernelUnsigned), ("none [integrity]", "N", true, nil),
+        ("none integrity [confidentiality]", "N", true, .kernelUnable),
+    ])
+    func `Secure Boot and lockdown decide before anything is loaded`(
+        _ lockdown: String, _ signatures: String, _ isSigned: Bool, _ code: FindingCode?
+    ) {
+        let health = KernelHealth(taint: "0", lockdown: lockdown, signatures: signatures)
+        let patch = EffectiveKernelTests.whole("tsugite_fix")
+        #expect(KernelPatcher.protection(health, patch, isSigned: isSigned).map(\.code) == [code].compactMap { $0 })
+    }
+
+    @Test(arguments: [
+        (16, "EBUSY", "", FindingCode.kernelBusy, ""), (129, "EKEYREJECTED", "", .kernelLoad, "--sign-key"),
+        (126, "ENOKEY", "", .kernelLoad, "--sign-key"),
+        (8, "ENOEXEC", "4,9,1,-;x86/modules: Skipping invalid relocation target\n DEVICE=+x\n", .kernelLoad, ""),
+        (1, "EPERM", "", .kernelLoad, ""),
+        (
+            1, "EPERM", "5,9,1,-;Lockdown: tsugite: unsigned module loading is restricted\n", .kernelLoad,
+            "--sign-key"
+        ),
+    ])
+    func `a module that the kernel doesn't take is told with the kernel's reason`(
+        _ number: Int32, _ name: String, _ log: String, _ code: FindingCode, _ remedy: String
+    ) {
+        let finding = KernelPatcher.loadFinding(
+            "init_module", Errno(rawValue: number), EffectiveKernelTests.whole("tsugite_fix"),
+            KernelLogMark.messages(in: log))
+        #expect(finding.code == code && finding.evidence.contains(.init("errno", name)))
+        #expect(finding.remedy.contains(remedy))
+        let says = finding.evidence.first { $0.name == "kernel says" }?.value
+        #expect(says == (log.isEmpty ? "nothing" : KernelLogMark.messages(in: log).joined(separator: " | ")))
+        #expect(says?.contains("DEVICE") == false)
+    }
+
+    @Test func `a transition that doesn't end names its tasks`() {
+        var status = KernelStatus(
+            release: "6.1", buildID: "01", isPatchable: true,
+            health: KernelHealth(taint: "0", lockdown: "", signatures: "N"),
+            effective: nil, patches: [KernelStatus.Patch(EffectiveKernelTests.patch("tsugite_a", isMoving: true))],
+            transition: nil,
+            findings: [])
+        #expect(status.stall == nil)
+        let task = BlockingTask(
+            process: 8, thread: 9, command: "worker", waitsIn: "__do_sys_pause", stack: [], unit: "cron.service")
+        status.transition = TransitionScan.Progress(moved: 40, left: 1, remaining: [task])
+        let finding = status.stall
+        #expect(
+            finding?.code == .kernelStalled && finding?.remedy.contains("systemctl restart cron.service") == true)
+        #expect(
+            finding?.evidence.contains(.init("waits for", "pid 8 tid 9 (worker) waits in __do_sys_pause")) == true)
     }
 }

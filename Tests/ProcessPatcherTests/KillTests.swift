@@ -74,7 +74,10 @@ extension ProcessTests {
                 ["apply", files[1], "--replace", "--all-or-nothing"],
                 ["undo", "many2", "--all-or-nothing"], ["undo", "many3", "--all-or-nothing"],
             ]
-            let apart = together.map { $0.dropLast() }.map { Array($0) }
+            let apart =
+                together.map { $0.dropLast() }.map { Array($0) } + [
+                    ["undo", "many2", "--release"], ["undo", "many3", "--release"],
+                ]
             let span = try duration(of: (together + apart).map { $0 + pids })
             for (number, words) in [together, apart].enumerated() {
                 for kill in 1...max(Self.kills / 4, 1) {

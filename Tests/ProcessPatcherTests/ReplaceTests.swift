@@ -82,7 +82,8 @@ extension ProcessTests {
             for _ in 0..<20 { try round() }
             let after = try Footprint(of: victim)
             #expect(after.mappings.count == before.mappings.count)
-            #expect(after.residentPages <= before.residentPages + 16)
+            // A page lost with each change would be 300; the kernel itself takes some away and brings them back.
+            #expect(after.residentPages <= before.residentPages + 64)
         }
 
         @Test func `patches of different functions live side by side`() throws {

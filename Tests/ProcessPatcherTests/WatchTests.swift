@@ -19,6 +19,17 @@ private final class Watching {
         func add(_ event: WatchEvent) { all.withLock { $0.append(event) } }
         var list: [WatchEvent] { all.withLock { $0 } }
 
+        /// Who wasn't changed in time.
+        var unusual: [WatchEvent] {
+            list.filter { event in
+                switch event {
+                case .ready: false
+                case .process(let outcome, let moment): outcome.result != .applied || moment == .late
+                case .notHeld: true
+                }
+            }
+        }
+
         func outcomes(_ moment: WatchMoment) -> [ProcessOutcome] {
             list.compactMap { event in
                 guard case .process(let outcome, let at) = event, at == moment else { return nil }
@@ -159,11 +170,11 @@ extension ProcessTests {
             let set = try Programs()
             let watching = try Watching([set.patch], files: [set.library], sweep: .seconds(30))
             defer { watching.end() }
-            let script = "i=0; while [ $i -lt 250 ]; do \(set.linked) >/dev/null || exit 3; i=$((i+1)); done"
+            let script = "i=0; while [ $i -lt 250 ]; do \(set.linked) >/dev/null || exit $?; i=$((i+1)); done"
             let storms = (0..<4).map { _ in
-                Background { _ in try Command("/bin/sh", ["-c", script], timeout: .seconds(200)).run().succeeded }
+                Background { _ in try Command("/bin/sh", ["-c", script], timeout: .seconds(200)).run().status }
             }
-            for storm in storms { #expect(storm.finish() == true) }
+            for storm in storms { #expect(storm.finish() == .exited(code: 0), "\(watching.events.unusual)") }
             #expect(watching.events.outcomes(.late).isEmpty)
             #expect(watching.events.outcomes(.beforeStart).count { $0.result == .applied } >= 1000)
         }

@@ -54,6 +54,7 @@ static const long LINUX_SYS_memfd_create = SYS_memfd_create;
 static const long LINUX_SYS_openat = SYS_openat;
 static const long LINUX_SYS_close = SYS_close;
 static const long LINUX_SYS_prctl = SYS_prctl;
+static const long LINUX_SYS_rt_sigaction = SYS_rt_sigaction;
 static const long LINUX_SYS_rt_sigreturn = SYS_rt_sigreturn;
 static const long LINUX_SYS_restart_syscall = SYS_restart_syscall;
 static const long LINUX_SYS_ftruncate = SYS_ftruncate;

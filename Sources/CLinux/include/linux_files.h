@@ -80,6 +80,7 @@ long linux_rename_at(int old_directory, const char *old_path, int new_directory,
 /// unlinkat(2); flags 0 or AT_REMOVEDIR.
 long linux_unlink_at(int directory, const char *path, int flags);
 long linux_mkdir_at(int directory, const char *path, mode_t mode);
+long linux_symlink(const char *target, const char *path);
 long linux_pipe(int ends[2]);
 long linux_poll(int *fds, int count, int timeout_milliseconds, int *ready);
 

@@ -27,6 +27,14 @@ public struct Configuration: Sendable, Equatable {
         case warn
     }
 
+    /// What happens to a live patch with whose code the kernel failed.
+    public enum KernelOopsPolicy: String, Sendable, CaseIterable {
+        /// It is taken out at once, and isn't applied at the next boot.
+        case undo
+        /// It stays; the log, status and doctor say so.
+        case warn
+    }
+
     /// Whether channels are reached over a network.
     enum Site: String, CaseIterable {
         case online
@@ -82,6 +90,8 @@ public struct Configuration: Sendable, Equatable {
     public var healthChecks: [String] = []
     /// See ``Withdrawn``.
     public var withdrawn = Withdrawn.undo
+    /// See ``KernelOopsPolicy``.
+    public var kernelOops = KernelOopsPolicy.undo
     /// Seconds for which a busy process is tried again.
     public var waitSeconds = 30
     /// Unclean ends in a row, shortly after a replay, until the set is held back.
@@ -140,6 +150,7 @@ extension Configuration {
         case "windows": windows = try reader.windows()
         case "health_checks": healthChecks = try reader.texts()
         case "withdrawn": withdrawn = try reader.choice(Withdrawn.self)
+        case "kernel_oops": kernelOops = try reader.choice(KernelOopsPolicy.self)
         case "wait": waitSeconds = try reader.seconds()
         case "crash_loop_limit": crashLoopLimit = try reader.number(1...100)
         case "stale_after_days": staleDays = try reader.number(1...3650)
@@ -157,8 +168,8 @@ extension Configuration {
     static let keys = [
         "channels", "install_on_reboot", "upgrade_on_reboot", "autoinstall", "skip_apply_after_pkg_install",
         "effective_version", "hold", "pins", "user_channel", "kernel_channel", "proxy", "ca_file", "check_interval",
-        "jitter", "windows", "health_checks", "withdrawn", "wait", "crash_loop_limit", "stale_after_days",
-        "mirrors", "site", "log_level",
+        "jitter", "windows", "health_checks", "withdrawn", "kernel_oops", "wait", "crash_loop_limit",
+        "stale_after_days", "mirrors", "site", "log_level",
     ]
 
     private static func source(_ map: [YAMLEntry], _ line: Int) throws(YAMLError) -> Source {

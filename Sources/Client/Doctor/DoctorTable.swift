@@ -157,6 +157,18 @@ public struct DoctorEntry: Sendable {
             symptom: "A kernel patch neither goes in nor comes out.",
             detection: "A transition of the running kernel that waits for tasks; each is named."),
         DoctorEntry(
+            .kernelMismatch, .error,
+            symptom: "A kernel patch for this very kernel is refused.",
+            detection:
+                "The last action's report names a function that isn't in memory as it was shipped, and the kernel "
+                + "still lacks the update."),
+        DoctorEntry(
+            .kernelConflict, .warning,
+            symptom: "A kernel patch is refused because somebody else was there first.",
+            detection:
+                "The last action's report names the probe, the BPF program or the other live patch, and the kernel "
+                + "still lacks the update."),
+        DoctorEntry(
             .effectiveStale, .warning,
             symptom: "Scanners see other versions than those in memory.",
             detection: "The recorded versions are compared with what is read back from all processes.",

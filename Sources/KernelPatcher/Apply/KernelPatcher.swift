@@ -75,10 +75,11 @@ public struct KernelPatcher: Sendable {
         guard findings.isEmpty, let proof else { return report.blocked(findings) }
         if options.dryRun { return report }
         let start = MonotonicTime.now
+        let log = KernelLogMark()
         do throws(SystemError) {
             try KernelModules.load(file.bytes, name: patch.module)
         } catch {
-            return report.blocked([Self.loadFinding(error, file)])
+            return report.blocked([Self.loadFinding(error.call, error.errno, patch, log.messages())])
         }
         let wait = Wait(module: patch.module, isEnabling: true, ranges: proof.ranges, limit: options.deadline)
         let end = try watch(wait, from: start, options.onProgress)
@@ -133,23 +134,23 @@ public struct KernelPatcher: Sendable {
         }
     }
 
-    private static func loadFinding(_ error: SystemError, _ file: KernelPatchFile) -> Finding {
-        let module = file.patch.module
-        let remedy: String? =
-            switch error.errno.name {
-            case "EBUSY": nil
-            case "EKEYREJECTED", "ENOKEY":
-                "Sign the patch with a key that this kernel trusts: tsugite build --kernel ... --sign-key KEY "
-                    + "--sign-certificate CERT (docs/kernel.md, Secure Boot)."
-            default: nil
-            }
+    /// What is to be said when the kernel doesn't take a module.
+    /// - Parameter messages: what the kernel said meanwhile.
+    static func loadFinding(_ call: String, _ errno: Errno, _ patch: KernelPatch, _ messages: [String]) -> Finding {
+        let module = patch.module
+        // Lockdown answers EPERM, which may mean anything; what it says is clear.
+        let isKey =
+            ["EKEYREJECTED", "ENOKEY"].contains(errno.name)
+            || messages.contains { $0.contains("unsigned module loading") }
         return Finding(
-            error.errno.name == "EBUSY" ? .kernelBusy : .kernelLoad,
-            "the kernel didn't take \(module): \(error.errno)",
+            errno.name == "EBUSY" ? .kernelBusy : .kernelLoad, "the kernel didn't take \(module): \(errno)",
             evidence: [
-                "module": module, "call": error.call, "errno": error.errno.name,
-                "kernel says": KernelLog.lastWords(about: module),
-            ], remedy: remedy)
+                "module": module, "call": call, "errno": errno.name,
+                "kernel says": messages.isEmpty ? "nothing" : messages.joined(separator: " | "),
+            ],
+            remedy: isKey
+                ? "Sign the patch with a key that this kernel trusts: tsugite build --kernel ... --sign-key KEY "
+                    + "--sign-certificate CERT (docs/kernel.md, Secure Boot)." : nil)
     }
 }
 

@@ -71,11 +71,11 @@ extension KernelPatcher {
                     evidence: ["kernel.ftrace_enabled": "0"], remedy: "sysctl kernel.ftrace_enabled=1")
             ]
         }
-        return Self.protection(KernelHealth(), file)
+        return Self.protection(KernelHealth(), file.patch, isSigned: file.isSigned)
     }
 
     /// What Secure Boot and lockdown forbid.
-    static func protection(_ health: KernelHealth, _ file: KernelPatchFile) -> [Finding] {
+    static func protection(_ health: KernelHealth, _ patch: KernelPatch, isSigned: Bool) -> [Finding] {
         if health.lockdown == "confidentiality" {
             return [
                 Finding(
@@ -83,11 +83,11 @@ extension KernelPatcher {
                     evidence: ["lockdown": health.lockdown], remedy: "Boot with lockdown=integrity instead.")
             ]
         }
-        guard health.needsSignature, !file.isSigned else { return [] }
+        guard health.needsSignature, !isSigned else { return [] }
         return [
             Finding(
-                .kernelUnsigned, "this kernel loads signed modules only, and \(file.patch.name) isn't signed",
-                evidence: ["lockdown": health.lockdown, "module": file.patch.module])
+                .kernelUnsigned, "this kernel loads signed modules only, and \(patch.name) isn't signed",
+                evidence: ["lockdown": health.lockdown, "module": patch.module])
         ]
     }
 

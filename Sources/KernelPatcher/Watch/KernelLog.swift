@@ -1,19 +1,26 @@
+import Glibc
 import Linux
 
 /// The kernel's log: `/dev/kmsg` for this boot, pstore for what the last one left behind.
 public enum KernelLog {
     private static let limit = 8 << 20
+    fileprivate static let path = "/dev/kmsg"
 
     /// Everything that the kernel still remembers of this boot; empty if it may not be read.
     static func text() -> String {
-        guard let file = try? OwnedDescriptor.open("/dev/kmsg", [.readOnly, .nonBlocking]) else { return "" }
+        guard let file = try? OwnedDescriptor.open(path, [.readOnly, .nonBlocking]) else { return "" }
+        return text(file)
+    }
+
+    /// What is still unread.
+    fileprivate static func text(_ file: borrowing OwnedDescriptor) -> String {
         // One read gives one record; EAGAIN means the end, EPIPE that records were overwritten meanwhile.
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         var all: [UInt8] = []
         var skipped = 0
         while all.count < limit, skipped < 1000 {
             do throws(SystemError) {
-                let count = try file.readSome(into: &buffer, name: "/dev/kmsg")
+                let count = try file.readSome(into: &buffer, name: path)
                 if count == 0 { break }
                 all += buffer[..<count]
             } catch {
@@ -36,11 +43,38 @@ public enum KernelLog {
             return KernelOops.find(in: text)
         }
     }
+}
 
-    /// The last line of the log that names a module, for the evidence of a refusal.
-    static func lastWords(about module: String) -> String {
-        let lines = text().split(separator: "\n").filter { $0.contains(module) && $0.contains(";") }
-        guard let last = lines.last, let start = last.firstIndex(of: ";") else { return "nothing" }
-        return String(last[last.index(after: start)...].prefix(200))
+/// A place in the kernel's log: what is said from here on can be read later.
+struct KernelLogMark: ~Copyable {
+    private let file: OwnedDescriptor?
+
+    /// The end as it is now.
+    init() {
+        guard let opened = try? OwnedDescriptor.open(KernelLog.path, [.readOnly, .nonBlocking]) else {
+            file = nil
+            return
+        }
+        // Behind the last record (Documentation/ABI/testing/dev-kmsg); if that fails, more is read than is needed.
+        _ = lseek(opened.rawValue, 0, SEEK_END)
+        file = consume opened
+    }
+
+    /// The messages since, without what stands before them; the last ones, if there are many.
+    func messages(_ limit: Int = 4) -> [String] {
+        switch file {
+        case .some(let file): Self.messages(in: KernelLog.text(file), limit)
+        case .none: []
+        }
+    }
+
+    /// The messages of records such as `6,1234,5678901,-;livepatch: enabling patch 'tsugite_a'`.
+    static func messages(in records: String, _ limit: Int = 4) -> [String] {
+        let lines = records.split(separator: "\n").compactMap { (line: Substring) -> String? in
+            // What follows a record, indented, are its fields.
+            guard line.first != " ", let start = line.firstIndex(of: ";") else { return nil }
+            return String(line[line.index(after: start)...].prefix(200))
+        }
+        return lines.suffix(limit)
     }
 }

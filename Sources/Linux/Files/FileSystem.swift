@@ -82,6 +82,16 @@ public enum FileSystem {
         }
     }
 
+    /// Makes a symbolic link: symlink(2).
+    ///
+    /// One that is there already is left as it is.
+    public static func link(_ path: String, to target: String) throws(SystemError) {
+        // Sound: the strings are passed as terminated copies that live through the call.
+        let answer = unsafe SystemCallResult(linux_symlink(target, path))
+        if answer.error == .fileExists { return }
+        try answer.check("symlink", path)
+    }
+
     /// Bytes that an ordinary writer may still use on the file system that holds `path`: statvfs(3).
     public static func freeBytes(at path: String) throws(SystemError) -> UInt64 {
         var bytes: UInt64 = 0

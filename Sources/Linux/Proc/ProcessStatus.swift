@@ -27,6 +27,8 @@ public struct ProcessStatus: Hashable, Sendable {
     public var seccompFilters = 0
     /// Blocked signals, bit n-1 for signal n.
     public var blockedSignals: UInt64 = 0
+    /// Signals with a handler, bit n-1 for signal n.
+    public var caughtSignals: UInt64 = 0
 
     /// Parses the text of `/proc/PID/status`.
     ///
@@ -48,10 +50,10 @@ public struct ProcessStatus: Hashable, Sendable {
         func isNamed(_ name: StaticString) -> Bool {
             colon - start == name.utf8CodeUnitCount && text.hasBytes(name, at: start, colon)
         }
-        if isNamed("SigBlk") {
+        if isNamed("SigBlk") || isNamed("SigCgt") {
             text.skipBlanks(&position, end)
             guard let mask = text.hexadecimal(&position, end) else { return false }
-            blockedSignals = mask
+            if isNamed("SigBlk") { blockedSignals = mask } else { caughtSignals = mask }
             return true
         }
         let isKnown =

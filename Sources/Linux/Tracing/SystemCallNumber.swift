@@ -24,6 +24,8 @@ public struct SystemCallNumber: RawRepresentable, Hashable, Sendable {
     public static let close = SystemCallNumber(rawValue: LINUX_SYS_close)
     /// prctl(2).
     public static let prctl = SystemCallNumber(rawValue: LINUX_SYS_prctl)
+    /// rt_sigaction(2).
+    public static let signalAction = SystemCallNumber(rawValue: LINUX_SYS_rt_sigaction)
     /// rt_sigreturn(2).
     public static let sigreturn = SystemCallNumber(rawValue: LINUX_SYS_rt_sigreturn)
     /// restart_syscall(2).

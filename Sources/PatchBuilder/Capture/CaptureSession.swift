@@ -23,6 +23,8 @@ struct CaptureSession {
     private(set) var log = CaptureLog()
     /// Called for each compile that begins, with the source as spelled.
     var onCompile: (String) -> Void = { _ in }
+    /// Called for each compile that begins, with the source's absolute path as the build sees it.
+    var onSource: (String) -> Void = { _ in }
 
     private var probe: ObjectProbe
     private var live: [ProcessID: Live] = [:]
@@ -75,6 +77,7 @@ extension CaptureSession {
                 let source = DriverArguments(program.arguments).sources.first
             {
                 onCompile(source.path)
+                onSource(program.absolute(source.path))
             }
         }
     }

@@ -23,6 +23,7 @@ struct PairCompiler {
         let exchange = TextExchange(tree: build.tree.copy, folder: buildFolder)
         try exchange.recover()
         try WorkFolder.remove(folder + "/units")
+        _ = try PatchHeader.write(below: buildFolder)
         for index in units.indices { try WorkFolder.make(unitFolder(index)) }
         let sandbox = try Sandbox(of: build)
         let originals = try each(units, 0) { (index, unit) throws(BuildError) in
@@ -94,8 +95,10 @@ extension PairCompiler {
     ) throws(BuildError) -> String {
         let output = unitFolder(index) + "/unit.o"
         let place = unitFolder(index) + "/\(side).o"
+        let isCompiled = [.c, .cxx].contains(unit.command.language)
         let rewritten = UnitCommand(
-            command: unit.command, source: code == .postFailed ? unit.movedTo : nil)
+            command: unit.command, source: code == .postFailed ? unit.movedTo : nil,
+            headers: isCompiled ? buildFolder + "/include" : nil)
         let arguments = rewritten.object(output, sectioned: sectioned)
         let result: CommandResult
         do throws(SystemError) {

@@ -35,7 +35,7 @@ struct Stabilisation {
         for (number, file) in files.enumerated() {
             stabilised.append(try stabilise(file, number: number, texts))
         }
-        let copies = try copies(of: files, stabilised)
+        let copies = try copies(of: files, stabilised) + made(from: files, stabilised, texts)
         try WorkFolder.write(whole, to: folder + "/diff")
         return StabilisedDiff(
             files: (stabilised + copies).sorted { $0.path < $1.path }, diffFile: folder + "/diff",
@@ -109,13 +109,44 @@ struct Stabilisation {
         return copies
     }
 
-    /// A regular file of the tree, no symbolic link on its way.
+    /// Files that a configure script made from edited templates (`foo.h` from `foo.h.in`), edited in the same way.
+    private func made(
+        from files: [AppliedFile], _ stabilised: [StabilisedFile], _ texts: String
+    ) throws(BuildError) -> [StabilisedFile] {
+        let templates = files.filter { $0.path.hasSuffix(".in") && $0.change == .edited }
+        guard !templates.isEmpty else { return [] }
+        let edited = Set(files.map(\.path))
+        var result: [StabilisedFile] = []
+        for entry in try SourceTree(tree.copy).entries where entry.facts.isRegular && !edited.contains(entry.path) {
+            guard
+                let template = templates.first(where: {
+                    BuildPath.name($0.path) == BuildPath.name(entry.path) + ".in"
+                }),
+                let pre = template.pre, let post = template.post, !FileFacts.exists(source + "/" + entry.path),
+                let bytes = try? FileSystem.read(tree.copy + "/" + entry.path)
+            else { continue }
+            let made = SourceLines(bytes)
+            guard let text = ConfiguredFile.edited(made, template: pre, post) else { continue }
+            var file = AppliedFile(path: entry.path, oldPath: nil, pre: made, post: text)
+            file.post?.settle(against: made)
+            var copy = try stabilise(file, number: stabilised.count + result.count + 10_000, texts)
+            copy.copyOf = template.path
+            result.append(copy)
+        }
+        return result
+    }
+
+    /// A regular file of the tree; no symbolic link on its way leads out of the tree, and it is none itself.
     private static func read(_ path: String, below root: String) throws(BuildError) -> [UInt8]? {
         var place = root
         for part in path.split(separator: "/") {
             place += "/" + part
             guard let facts = try? FileFacts.of(place, followingLinks: false) else { return nil }
             if facts.isSymbolicLink {
+                let isLast = place.count == root.count + 1 + path.count
+                if !isLast, let real = Links.followed(place), real.hasPrefix((Links.followed(root) ?? root) + "/") {
+                    continue
+                }
                 throw BuildError(
                     .diffPath, "a diff edits \(path), which is reached through a symbolic link",
                     evidence: ["path": path, "link": String(place.dropFirst(root.count + 1))])

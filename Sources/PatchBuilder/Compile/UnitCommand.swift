@@ -8,6 +8,8 @@ struct UnitCommand {
     let command: CompileCommand
     /// The source file to compile instead of the recorded one: where the diff has moved it.
     var source: String?
+    /// A folder of headers to search behind all others.
+    var headers: String?
 
     /// Arguments that compile the unit into `output`.
     ///
@@ -18,6 +20,7 @@ struct UnitCommand {
         arguments += ["-c", "-o", output, "-w"]
         if command.family == .clang { arguments.append("-Qunused-arguments") }
         if sectioned {
+            if let headers { arguments += ["-idirafter", headers] }
             arguments += ["-ffunction-sections", "-fdata-sections"] + pins + debugInformation
         }
         return arguments

@@ -1,9 +1,9 @@
 // The source tree of a package: unpacked by dpkg-source, all patches of the distribution applied.
 //
-// With patches left out (`--without-patch`), the tree is the vulnerable one before them. First the complete tree
-// is made and the patches are taken back, last one first; if a later patch touches the same lines, that fails,
-// and the series is applied anew, up to the first one that is left out. Either way every hunk must fit line for
-// line: a tree that nobody ever had would prove nothing.
+// With patches left out (`--without-patch`), the tree is the vulnerable one before them: the series without them, and
+// without what builds on them. Which later patches do is found out by applying them to a trial copy in order: one
+// whose hunks don't fit line for line is left out as well. Then the package's own tool applies what is left, so that
+// rules that ask for the series (`quilt pop`) find it in order.
 
 import Findings
 import Linux
@@ -66,24 +66,35 @@ struct DebianUnpacker {
         }
         let series = Self.series(path)
         let left = try Self.matches(names, in: series, source)
-        var way = "left out, the rest of the series applied: \(left.joined(separator: ", "))"
-        var isReversed = true
-        for name in left.reversed() where isReversed { isReversed = try patch(path, name, reverse: true) }
-        if !isReversed {
-            try WorkFolder.remove(path)
-            try unpack(source, to: path, skippingPatches: true)
-            let first = left[0]
-            for name in series.prefix(while: { $0 != first }) where try !patch(path, name, reverse: false) {
+        // The trial.
+        try WorkFolder.remove(path)
+        try unpack(source, to: path, skippingPatches: true)
+        var kept: [String] = []
+        var dependent: [String] = []
+        for name in series where !left.contains(name) {
+            if try patch(path, name) {
+                kept.append(name)
+            } else if dependent.isEmpty, series.prefix(while: { $0 != left[0] }).contains(name) {
                 throw BuildError(
                     .debianSource, "patch \(name) of \(source.name) doesn't apply", evidence: ["patch": name])
+            } else {
+                dependent.append(name)
             }
-            way = "the series applied up to, but without, \(first); left out: \(left.joined(separator: ", "))"
         }
-        // The build must not apply again what was left out; the list stays beside the real one.
-        try WorkFolder.remove(path + "/.pc")
+        try WorkFolder.remove(path)
+        try unpack(source, to: path, skippingPatches: true)
+        // The build must not apply what was left out; the whole list stays beside the real one.
         try WorkFolder.write(Self.text(series), to: path + "/debian/patches/series.full")
-        try WorkFolder.write([], to: path + "/debian/patches/series")
-        return way
+        try WorkFolder.write(Self.text(kept), to: path + "/debian/patches/series")
+        let result = try run("dpkg-source", ["--before-build", path])
+        guard result.succeeded else {
+            throw BuildError(
+                .debianSource, "the rest of \(source.name)'s patches can't be applied",
+                evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
+        }
+        let also =
+            dependent.isEmpty ? "" : "; left out because they build on it: \(dependent.joined(separator: ", "))"
+        return "left out, the rest of the series applied: \(left.joined(separator: ", "))\(also)"
     }
 
     private static func text(_ names: [String]) -> [UInt8] { Array(names.map { $0 + "\n" }.joined().utf8) }
@@ -143,15 +154,14 @@ extension DebianUnpacker {
         }
     }
 
-    /// Applies or takes back one patch of the series, line for line.
-    private func patch(_ path: String, _ name: String, reverse: Bool) throws(BuildError) -> Bool {
-        let result = try run(
-            "patch",
-            (reverse ? ["-R"] : ["-N"]) + [
-                "-p1", "-F0", "-s", "-f", "-E", "--no-backup-if-mismatch", "-r", "-", "-d", path, "-i",
-                "\(path)/debian/patches/\(name)",
-            ])
-        return result.succeeded
+    /// Applies one patch of the series, line for line, or not at all.
+    private func patch(_ path: String, _ name: String) throws(BuildError) -> Bool {
+        let arguments = [
+            "-N", "-p1", "-F0", "-s", "-f", "-E", "-u", "--no-backup-if-mismatch", "-r", "-", "-d", path, "-i",
+            "\(path)/debian/patches/\(name)",
+        ]
+        guard try run("patch", ["--dry-run"] + arguments).succeeded else { return false }
+        return try run("patch", arguments).succeeded
     }
 
     private func run(_ program: String, _ arguments: [String]) throws(BuildError) -> CommandResult {

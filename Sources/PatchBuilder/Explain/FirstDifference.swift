@@ -33,6 +33,20 @@ struct Disassembly {
         text.split { $0 == "\t" || $0 == " " }.joined(separator: " ")
     }
 
+    /// All instructions of one function, in order, without addresses: those shift with every insertion.
+    static func lines(_ path: String, _ model: ObjectModel, _ entity: Entity) -> [String] {
+        let section = model.sections[entity.section].name
+        let all = Disassembly(path, sections: [section]).lines[section] ?? [:]
+        return all.filter { entity.range.contains($0.key) }.sorted { $0.key < $1.key }.map { _, text in
+            // `jne 4a <f+0x4a>`: the distance into the function itself says nothing.
+            guard let open = text.firstIndex(of: "<"), text.hasPrefix("j") || text.hasPrefix("call") else {
+                return text
+            }
+            let words = text[..<open].split(separator: " ")
+            return words.dropLast().joined(separator: " ") + " " + text[open...]
+        }
+    }
+
     /// The instruction that covers an offset of a section.
     func instruction(_ section: String, at offset: Int) -> (offset: Int, text: String)? {
         guard let known = lines[section] else { return nil }

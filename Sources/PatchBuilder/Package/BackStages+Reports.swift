@@ -58,7 +58,12 @@ extension BackStages {
                 unit.comparison.data.map {
                     Manifest.Data(name: $0.name, unit: unit.name, change: $0.reportName, effect: $0.effect)
                 }
-            })
+            }, hooks: hooks(patch))
+    }
+
+    private func hooks(_ patch: TargetPatch) -> [Manifest.Hook]? {
+        let hooks = patch.image.hooks.filter { $0.kind != .shadow }
+        return hooks.isEmpty ? nil : hooks.map { Manifest.Hook(kind: $0.kind.name, function: $0.name) }
     }
 
     private func functions(_ patch: TargetPatch, _ edits: DiffFunctions) -> [Manifest.Function] {

@@ -83,9 +83,14 @@ package struct BackStages: Sendable {
             }
             report(BuildProgress(.package, "writing the patches", fraction: 0))
             var made: [(LivePatch, Manifest)] = []
+            let counts = Dictionary(patches.filter { !$0.isEmpty }.map { ($0.input.name, 1) }, uniquingKeysWith: +)
             for patch in patches where !patch.isEmpty {
                 var manifest = manifest([patch])
-                manifest.name = "\(name).\(patch.input.name)"
+                // Flavours of a program in several packages have one name; their build-ids differ.
+                let flavour =
+                    counts[patch.input.name, default: 1] > 1
+                    ? "." + (manifest.targets.first?.buildID.prefix(8) ?? "") : ""
+                manifest.name = "\(name).\(patch.input.name)\(flavour)"
                 let outcome = try PatchAssembly.join(
                     identity(manifest.name), [patch], manifest: Self.json(manifest))
                 switch outcome {
@@ -96,6 +101,20 @@ package struct BackStages: Sendable {
                 }
             }
             return (Result(outcome: .nothingToDo, manifest: resolved.result.manifest), made)
+        } catch let error {
+            throw BuildError(error.finding)
+        }
+    }
+
+    /// Adds the changed functions of all units to a reviewer's page.
+    package func review(_ page: inout ReviewPage) throws(BuildError) {
+        do throws(ELFError) {
+            for (pair, comparison) in zip(pairs.pairs, try compare()) where !comparison.isSame {
+                let unit = PatchUnit(
+                    name: pair.unit, comparison: comparison,
+                    placement: UnitPlacement(group: nil, addresses: []))
+                page.add(unit, prePath: pair.pre, postPath: pair.post)
+            }
         } catch let error {
             throw BuildError(error.finding)
         }

@@ -82,7 +82,10 @@ package struct PatchAssembly {
                 externals: image.externals.map {
                     ExternalSymbol(symbol: $0.symbol + base.symbols, source: $0.source)
                 },
-                threadStorage: image.threadStorage, dataWrites: image.dataWrites))
+                threadStorage: image.threadStorage, dataWrites: image.dataWrites,
+                hooks: image.hooks.map {
+                    PatchHook(kind: $0.kind, name: $0.name, symbol: $0.symbol + base.symbols)
+                }))
         return nil
     }
 

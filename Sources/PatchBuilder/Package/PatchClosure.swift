@@ -1,5 +1,6 @@
 import ELF
 import Findings
+import LivePatch
 
 // Which parts of the post objects come with the patch, for one target.
 //
@@ -20,6 +21,8 @@ struct PatchClosure {
     private(set) var pieces: [Piece] = []
     /// Everything that stands in the way.
     private(set) var refusals: [BuildError] = []
+    /// The author's hooks: unit and entity of the record.
+    private(set) var hooks: [(kind: PatchHook.Kind, name: String, unit: Int, entity: Int)] = []
     private var known: Set<Piece> = []
     /// Global names that the units define after the diff.
     private var globals: [String: (unit: Int, entity: Int)] = [:]
@@ -39,11 +42,30 @@ struct PatchClosure {
         findReplaced()
         let frames = try units.map { (unit) throws(ELFError) in try FrameTable(unit.post.file) }
         for function in replaced { include(unit: function.unit, entity: function.post) }
+        for (index, unit) in units.enumerated() { includeHooks(of: unit, index) }
         var next = 0
         while next < pieces.count {
             follow(pieces[next])
             followFrames(pieces[next], frames[pieces[next].unit])
             next += 1
+        }
+        for (index, unit) in units.enumerated() {
+            for entity in unit.post.entities
+            where entity.name.contains(HookMark.shadowRoot)
+                && known.contains(piece(unit: index, entity: entity.index))
+            {
+                hooks.append((.shadow, entity.name, index, entity.index))
+            }
+        }
+    }
+
+    /// Hooks are reached from nothing else: tsugite-patch.h marks them by the names of their records.
+    private mutating func includeHooks(of unit: PatchUnit, _ index: Int) {
+        for entity in unit.post.entities where entity.kind == .data && unit.oldAddress(ofPost: entity.index) == nil
+        {
+            guard let mark = HookMark(entity.name) else { continue }
+            include(unit: index, entity: entity.index)
+            hooks.append((mark.kind, mark.function, index, entity.index))
         }
     }
 

@@ -15,6 +15,7 @@ struct TargetImage {
     var externals: [ExternalSymbol] = []
     var threadStorage: ThreadStorage?
     var dataWrites: [DataWrite] = []
+    var hooks: [PatchHook] = []
     /// For people: what each undefined symbol is used for.
     var refusals: [BuildError] = []
 }
@@ -52,6 +53,10 @@ struct TargetAssembler {
     mutating func run() {
         layOut()
         defineSymbols()
+        for hook in closure.hooks {
+            guard let symbol = symbol(unit: hook.unit, entity: hook.entity) else { continue }
+            image.hooks.append(PatchHook(kind: hook.kind, name: hook.name, symbol: symbol))
+        }
         for piece in closure.pieces { relocate(piece) }
         for section in image.object.sections.indices {
             image.object.sections[section].relocations.sort { $0.offset < $1.offset }

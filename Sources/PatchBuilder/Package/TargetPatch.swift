@@ -44,7 +44,9 @@ package struct TargetPatch {
     }
 
     /// Whether the diff changes nothing that this target runs.
-    package var isEmpty: Bool { closure.replaced.isEmpty && image.dataWrites.isEmpty && refusals.isEmpty }
+    package var isEmpty: Bool {
+        closure.replaced.isEmpty && image.dataWrites.isEmpty && image.hooks.isEmpty && refusals.isEmpty
+    }
 }
 
 extension TargetPatch {

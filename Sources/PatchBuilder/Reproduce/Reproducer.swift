@@ -143,6 +143,8 @@ extension Reproducer {
         var session = CaptureSession(tree: sandbox.tree, startedAt: started, snapshots: place.folder + "/links")
         let report = report
         session.onCompile = { report(BuildProgress(.reproduce, "compiling \($0)")) }
+        let passing = PassingSources(tree: sandbox.tree, source: request.source, folder: place.folder + "/passing")
+        session.onSource = { passing.keep($0) }
         var failure: SystemError?
         let status: WaitStatus
         do throws(SystemError) {
@@ -167,6 +169,7 @@ extension Reproducer {
         }
         if let failure { throw BuildError(failure, path: place.folder) }
         guard status == .exited(code: 0) else { throw failed(place, status, removed) }
+        try passing.bringBack()
         return session.log
     }
 

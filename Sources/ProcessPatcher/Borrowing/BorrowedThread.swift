@@ -121,7 +121,7 @@ struct BorrowedThread: ~Copyable {
     }
 
     /// Where the frame goes: on the stack that the thread is on, 64-byte aligned, behind the red zone.
-    private static func place(
+    static func place(
         _ state: [UInt8], _ registers: Registers, _ space: AddressSpace
     ) -> RemoteAddress? {
         let sp = registers.stackPointer

@@ -23,6 +23,11 @@ final class PatcherContext {
         return stat.startTime == other.startTime && !stat.isZombie
     }
 
+    /// Instructions of a process to make system calls with; nil if there are none.
+    func gadget(_ session: ProcessSession) throws(PatcherError) -> SystemCallGadget? {
+        try gadgets.find(session.space, session.memory.remote)
+    }
+
     /// Borrows a thread of a process: one that sleeps, if there is one, as it won't notice.
     ///
     /// - Parameter suits: says of a stopped thread whether it will do.

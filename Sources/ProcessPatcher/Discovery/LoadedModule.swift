@@ -28,6 +28,22 @@ struct LoadedModule {
             buildID: (try? image.buildID()) ?? nil)
     }
 
+    /// All modules, in the order of their addresses.
+    ///
+    /// A small file may have its first page mapped several times, once for each segment (lld lays them out so): what
+    /// lies inside a module that began before is none of its own.
+    static func all(in space: AddressSpace, _ source: PagedBytes) -> [LoadedModule] {
+        var found: [LoadedModule] = []
+        for start in starts(in: space) {
+            let at = start.area.start.rawValue
+            if found.contains(where: { $0.file == start.area.file && $0.image.span?.contains(at) == true }) {
+                continue
+            }
+            if let module = read(start, source) { found.append(module) }
+        }
+        return found
+    }
+
     /// Where modules start: file mappings of offset 0 (and the vDSO), the executable ones and those followed by an
     /// executable mapping of the same file, or of anonymous memory where programs have put their text on huge pages.
     static func starts(in space: AddressSpace) -> [MemoryMapping] {

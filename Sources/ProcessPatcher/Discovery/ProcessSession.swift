@@ -58,7 +58,7 @@ final class ProcessSession {
         let mappings = try onProcess(process) { () throws(SystemError) in try reader.mappings(of: alive) }
         space = AddressSpace(mappings)
         let source = memory.source()
-        modules = LoadedModule.starts(in: space).compactMap { LoadedModule.read($0, source) }
+        modules = LoadedModule.all(in: space, source)
         readImages()
     }
 
@@ -108,8 +108,9 @@ final class ProcessSession {
 
     /// Whether the program that was looked at has ended or given way to another one.
     func isGone() -> Bool {
-        guard let first = space.mappings.first?.area.start else { return true }
-        if (try? memory.bytes(first, 1)) == nil { return true }
+        // The main thread's stack is as old as the program, and stays until its end; our own images come and go.
+        let kept = space.mappings.first { $0.name == "[stack]" } ?? space.mappings.first { !Self.mayBeImage($0) }
+        guard let kept, (try? memory.bytes(kept.area.start, 1)) != nil else { return true }
         return (try? reader.stat(of: alive))?.isZombie != false
     }
 

@@ -112,7 +112,9 @@ enum HeaderCoding {
             writer.write(symbol.range)
         }
         // Only where there is any, so that older versions read what they know.
-        guard !patch.dataWrites.isEmpty || !patch.registrations.isEmpty else { return writer.bytes }
+        guard !patch.dataWrites.isEmpty || !patch.registrations.isEmpty || !patch.hooks.isEmpty else {
+            return writer.bytes
+        }
         writer.write(list: patch.dataWrites) { writer, data in
             writer.write(data.name)
             writer.write(data.site.rawValue)
@@ -120,6 +122,12 @@ enum HeaderCoding {
             writer.write(data.replacement)
         }
         writer.write(list: patch.registrations) { $0.write($1.rawValue) }
+        guard !patch.hooks.isEmpty else { return writer.bytes }
+        writer.write(list: patch.hooks) { writer, hook in
+            writer.write(hook.kind.rawValue)
+            writer.write(hook.name)
+            writer.write(hook.record.rawValue)
+        }
         return writer.bytes
     }
 
@@ -161,16 +169,20 @@ enum HeaderCoding {
             : try reader.readList("registrations") { (r) throws(PatchFileError) in
                 RemoteAddress(try r.read("registration", as: UInt64.self))
             }
+        let hooks = reader.isAtEnd ? [] : try reader.readList("hooks", InstalledPatch.Hook.init(from:))
         let patch = InstalledPatch(
             state: start.state, patcher: start.patcher, transaction: start.transaction, name: name,
             patch: digest, changes: changes, target: target, targetName: targetName, bias: bias, image: range,
             codeSize: codeSize, text: text, unwindTables: unwind, functions: functions, symbols: symbols,
-            dataWrites: data, registrations: registrations)
+            dataWrites: data, registrations: registrations, hooks: hooks)
         guard registrations.isEmpty || registrations.count == unwind.count,
             registrations.allSatisfy({
                 range.encloses(RemoteRange(start: $0, count: ImageLayout.registrationSize))
             })
         else { throw PatchFileError(.malformed, "registrations lie outside the image") }
+        guard hooks.allSatisfy({ range.encloses(RemoteRange(start: $0.record, count: $0.kind.recordSize)) }) else {
+            throw PatchFileError(.malformed, "hooks lie outside the image")
+        }
         guard patch.code.encloses(text), unwind.allSatisfy({ patch.code.encloses($0) }) else {
             throw PatchFileError(.malformed, "instructions or unwind tables lie outside the image")
         }
@@ -191,6 +203,18 @@ extension InstalledPatch.Function {
         guard original.count == size, trampoline.count == size,
             old.contains(site), site.adding(UInt64(size)) != nil
         else { throw PatchFileError(.malformed, "function \(name): its site makes no sense") }
+    }
+}
+
+extension InstalledPatch.Hook {
+    fileprivate init(from reader: inout ByteReader) throws(PatchFileError) {
+        let raw: UInt8 = try reader.read("kind of hook")
+        guard let found = PatchHook.Kind(rawValue: raw) else {
+            throw PatchFileError(.malformed, "unknown kind \(raw) of hook")
+        }
+        kind = found
+        name = try reader.readString("hook")
+        record = RemoteAddress(try reader.read("hook's record", as: UInt64.self))
     }
 }
 

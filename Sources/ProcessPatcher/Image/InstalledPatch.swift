@@ -97,6 +97,19 @@ public struct InstalledPatch: Sendable, Equatable {
     /// Empty if the process has no such unwinder. A table is registered once its note isn't zero.
     public var registrations: [RemoteAddress] = []
 
+    /// The author's hooks, and the root of the shadow variables.
+    public var hooks: [Hook] = []
+
+    /// One hook of a patch in a process.
+    public struct Hook: Sendable, Equatable {
+        /// When it runs.
+        public var kind: PatchHook.Kind
+        /// The function's name.
+        public var name: String
+        /// Where its record lies, in the image's writable part.
+        public var record: RemoteAddress
+    }
+
     /// The part that is executed.
     public var code: RemoteRange { RemoteRange(start: image.start, count: codeSize) }
 }

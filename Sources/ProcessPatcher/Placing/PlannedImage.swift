@@ -47,7 +47,13 @@ struct PlannedImage {
                 InstalledPatch.DataWrite(
                     name: $0.name, site: RemoteAddress(bias &+ $0.address), original: $0.original,
                     replacement: $0.replacement)
-            }, registrations: layout.registrations.map { RemoteAddress(base &+ $0) })
+            }, registrations: layout.registrations.map { RemoteAddress(base &+ $0) },
+            hooks: target.hooks.compactMap { hook in
+                let symbol = input.patch.object.symbols[hook.symbol]
+                guard let section = symbol.section.flatMap({ layout.sections[$0] }) else { return nil }
+                return InstalledPatch.Hook(
+                    kind: hook.kind, name: hook.name, record: RemoteAddress(base &+ section &+ symbol.value))
+            })
     }
 
     private func entry(_ function: ReplacedFunction) throws(PatcherError) -> InstalledPatch.Function {
@@ -93,6 +99,7 @@ struct PlannedImage {
             size += UInt64(function.name.utf8.count) + 128 + UInt64(function.parts.count) * 16
         }
         for data in target.dataWrites { size += UInt64(data.name.utf8.count + data.original.count * 2) + 32 }
+        for hook in target.hooks { size += UInt64(hook.name.utf8.count) + 16 }
         let loaded = Set(target.sections)
         for symbol in input.patch.object.symbols where symbol.section.map(loaded.contains) == true {
             size += UInt64(symbol.name.utf8.count) + 24

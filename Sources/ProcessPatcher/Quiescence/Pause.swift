@@ -18,6 +18,8 @@ enum Attempt {
     case mismatch(site: Int, found: [UInt8])
     /// What was written didn't read back, and was put back.
     case unreliable(site: Int)
+    /// A hook of the patch refused; nothing was changed.
+    case refused(HookFailure)
 }
 
 /// How long a process was held, in nanoseconds.
@@ -56,6 +58,8 @@ struct Pause {
     let unwinder: Unwinder?
     /// Whether running threads may be waited for while the others are held.
     let isPersistent: Bool
+    /// What the patch's author wants to run while everybody stands still.
+    var hooks: StopHooks?
 
     private static let patience: UInt64 = 3_000_000
     private static let moment: UInt64 = 10_000
@@ -119,7 +123,12 @@ struct Pause {
         _ hold: inout ThreadHold, _ sites: borrowing SiteWriter, _ start: UInt64, _ middle: UInt64
     ) -> Attempt {
         let rest = hold.sleepers..<hold.count
+        if let failure = hooks?.run(&hold) {
+            hold.letGo()
+            return .refused(failure)
+        }
         let outcome = sites.commit()
+        if case .written = outcome {} else { hooks?.takeBack(&hold) }
         hold.letGoRunners()
         let running = MonotonicTime.now.nanoseconds
         hold.letGo()

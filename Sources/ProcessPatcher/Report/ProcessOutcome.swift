@@ -35,6 +35,10 @@ public struct ProcessOutcome: Sendable, Equatable, Codable {
     public var tries: Int
     /// How many transactions of a killed patcher were finished or taken back first.
     public var recovered: Int
+    /// How many bytes of undone patches were given back; nil if that wasn't asked for.
+    public var releasedBytes: UInt64?
+    /// Why memory of an undone patch stays, though its release was asked for.
+    public var kept: [String]?
 
     init(
         _ process: ProcessID, _ name: String, _ result: Result, patches: [String] = [], finding: Finding? = nil,

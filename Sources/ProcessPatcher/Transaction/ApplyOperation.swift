@@ -34,8 +34,8 @@ struct ApplyOperation: ChangeOperation {
             session.process, session.name, .applied, patches: plan.images.map(\.input.patch.name).uniqued(),
             functions: plan.images.flatMap { $0.target.functions.map(\.name) }, recovered: recovered)
         if options.dryRun { return .over(outcome) }
-        let commit = try place(plan, known, session, context, transaction)
-        return .ready(PreparedChange(session, unit, context, commit, transaction, outcome))
+        let (commit, hooks) = try place(plan, known, session, context, transaction)
+        return .ready(PreparedChange(session, unit, context, commit, hooks, transaction, outcome))
     }
 
     /// Plans; a process that is still being linked is waited for.
@@ -58,11 +58,16 @@ struct ApplyOperation: ChangeOperation {
     private func place(
         _ plan: ApplyPlan, _ before: [RemoteAddress: [UInt8]], _ session: ProcessSession, _ context: PatcherContext,
         _ transaction: UInt64
-    ) throws(PatcherError) -> CommitPlan {
+    ) throws(PatcherError) -> (CommitPlan, HookedTransaction) {
         let installer = ImageInstaller(session: session, context: context)
+        let runner = HookRunner(session: session, context: context)
+        let table = runner.sharedTable()
         let images = try installer.install(plan.images, transaction: transaction)
-        do {
+        let hooks = HookedTransaction(images: images, direction: .apply)
+        do throws(PatcherError) {
             try FrameRegistrar(session: session, context: context).register(images)
+            try runner.share(table, images)
+            try hooks.before(session, context)
         } catch {
             try? installer.remove(images.filter { session.state(of: $0) == .prepared })
             throw error
@@ -70,7 +75,7 @@ struct ApplyOperation: ChangeOperation {
         var commit = CommitPlan()
         for image in images { commit.putIn(image, over: before, wasInUse: session.state(of: image) == .undone) }
         for old in plan.retiring { commit.takeOut(old.by(context.patcher, transaction)) }
-        return commit
+        return (commit, hooks)
     }
 }
 

@@ -26,6 +26,8 @@ struct Committer {
     let atReturn: Bool
     /// A thread that is stopped already, and stays so.
     var custody: ThreadID?
+    /// Hooks to run inside the stop.
+    var hooks: StopHooks?
 
     /// What became of a plan.
     struct Result {
@@ -74,7 +76,7 @@ struct Committer {
             try hold.attach()
             let pause = Pause(
                 memory: session.memory, space: session.space, unwinder: unwinder,
-                isPersistent: tries > Self.triesBeforePersistence)
+                isPersistent: tries > Self.triesBeforePersistence, hooks: hooks)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
@@ -90,6 +92,9 @@ struct Committer {
                 try takeBack(plan)
                 let finding = BytesFinding.make(sites.sites[site], found: found, session)
                 return Result(kind: .blocked(finding), tries: tries)
+            case .refused(let failure):
+                try takeBack(plan)
+                return Result(kind: .blocked(failure.finding(session.process, "nothing was changed")), tries: tries)
             case .unreliable(let site):
                 try takeBack(plan)
                 let finding = Finding(

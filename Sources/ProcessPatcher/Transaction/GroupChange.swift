@@ -31,6 +31,8 @@ struct GroupChange {
         var known: Set<ProcessID> = []
         var tries = 0
         var delay = Self.shortest
+        // A thread that is in the way says more than one that was slow to stop.
+        var lastBusy: Failure?
         while true {
             for unit in try find() where !known.contains(unit[0]) {
                 known.formUnion(unit)
@@ -49,8 +51,9 @@ struct GroupChange {
                     return over + abandon(members, because: growth(members), tries)
                 }
             case .busy(let failure):
+                if failure.finding.code == .processBusy { lastBusy = failure }
                 guard MonotonicTime.now < operation.deadline else {
-                    return over + abandon(members, because: failure, tries)
+                    return over + abandon(members, because: lastBusy ?? failure, tries)
                 }
                 Nap.nanoseconds(delay / 2 + UInt64.random(in: 0...delay))
                 delay = min(delay * 2, Self.longest)
@@ -66,6 +69,7 @@ struct GroupChange {
         let sites: SiteWriter
         let scan = StackScan()
         let unwinder: Unwinder
+        let hooks: StopHooks?
         var isGone = false
 
         init(_ change: PreparedChange) throws(PatcherError) {
@@ -73,6 +77,7 @@ struct GroupChange {
             watch = WatchIndex(change.plan.watched)
             sites = SiteWriter(change.plan.writes, change.session.memory)
             unwinder = Unwinder(change.session)
+            hooks = try change.hooks.inside(change.session, change.context)
             try sites.touch()
         }
     }
@@ -181,6 +186,10 @@ struct GroupChange {
             return pause.arrest(&hold, member.watch, member.scan, &middle)
         }
 
+        /// Runs the hooks inside the stop; why not, if one refuses.
+        func runHooks() -> HookFailure? { member.hooks?.run(&hold) }
+        /// Runs the hooks that take back what those have done.
+        func takeBackHooks() { member.hooks?.takeBack(&hold) }
         func letGoRunners() { hold.letGoRunners() }
         func letGo() { hold.letGo() }
     }
@@ -212,11 +221,28 @@ struct GroupChange {
             return .busy(failure(entry.member, obstacle))
         }
         if mark.hasChild(of: Set(members.flatMap { $0.change.unit })) { return .grown }
-        if let failure = write(held) { return .failed(failure) }
+        if let failure = runHooks(held) ?? write(held) { return .failed(failure) }
         for entry in held { entry.letGoRunners() }
         let pause = MonotonicTime.now.nanoseconds - start
         for entry in held { entry.letGo() }
-        return .done(members.map { finish($0, pause) })
+        for member in members { finish(member, pause) }
+        runHooksBehind(members)
+        for member in members where !member.isGone && member.change.outcome.result == .applied {
+            report(in: member.change) { () throws(PatcherError) in try member.change.release() }
+        }
+        return .done(members.map(\.change.outcome))
+    }
+
+    /// Runs all members' hooks inside the stop; if one refuses, those that have run are taken back.
+    private func runHooks(_ held: [Held]) -> Failure? {
+        for (index, entry) in held.enumerated() where !entry.member.isGone {
+            guard let refusal = entry.runHooks() else { continue }
+            for other in held[..<index] where !other.member.isGone { other.takeBackHooks() }
+            let process = entry.member.change.session.process
+            return Failure(
+                process: process, result: .blocked, finding: refusal.finding(process, "nothing was changed"))
+        }
+        return nil
     }
 
     /// Writes all members' bytes; if one can't be written, none is.
@@ -242,6 +268,7 @@ struct GroupChange {
             }
             // Nobody has run since: the old bytes come back under the same stop.
             for other in written { _ = other.sites.revert() }
+            for other in held where !other.member.isGone { other.takeBackHooks() }
             return Failure(process: member.change.session.process, result: .blocked, finding: finding)
         }
         return nil
@@ -265,10 +292,13 @@ struct GroupChange {
             process: change.session.process, result: .deferred, finding: committer.evidence(obstacle, 1))
     }
 
-    private func finish(_ member: Member, _ pause: UInt64) -> ProcessOutcome {
+    private func finish(_ member: Member, _ pause: UInt64) {
         let change = member.change
         if member.isGone || change.session.isGone() {
-            return ProcessOutcome(change.session.process, change.session.name, .gone(change.session.process))
+            member.isGone = true
+            change.outcome = ProcessOutcome(
+                change.session.process, change.session.name, .gone(change.session.process))
+            return
         }
         for entry in change.plan.journal.reversed() {
             var image = entry.image
@@ -276,9 +306,33 @@ struct GroupChange {
             // If this fails the process has gone; else the next command writes it.
             try? change.session.writeJournal(image)
         }
-        var outcome = change.outcome
-        outcome.note(PauseTimes(running: pause, whole: pause))
-        return outcome
+        change.outcome.note(PauseTimes(running: pause, whole: pause))
+    }
+
+    /// Runs all members' hooks behind the change; if one refuses, the change is taken back in all of them, one after
+    /// the other: they have run on with it since.
+    private func runHooksBehind(_ members: [Member]) {
+        let changes = members.filter { !$0.isGone && $0.change.outcome.result == .applied }.map(\.change)
+        var refusal: HookFailure?
+        for change in changes where refusal == nil {
+            report(in: change) { () throws(PatcherError) in refusal = try change.hooks.behind(change) }
+        }
+        guard let refusal else { return }
+        for change in changes {
+            report(in: change) { () throws(PatcherError) in
+                try change.hooks.takeBack(change, because: refusal, operation.deadline)
+            }
+        }
+    }
+
+    /// Does something with a member; what goes wrong becomes its outcome.
+    private func report(in change: PreparedChange, _ body: () throws(PatcherError) -> Void) {
+        do throws(PatcherError) {
+            try body()
+        } catch {
+            change.outcome.result = .blocked
+            change.outcome.finding = error.finding
+        }
     }
 }
 

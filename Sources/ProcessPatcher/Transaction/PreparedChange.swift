@@ -7,19 +7,24 @@ final class PreparedChange {
     let unit: [ProcessID]
     let context: PatcherContext
     let plan: CommitPlan
+    /// What the authors of the patches want to run; the hooks before the change have run.
+    let hooks: HookedTransaction
     /// What the transaction's journals are known by.
     let transaction: UInt64
+    /// Images whose memory is given back behind the change, if nothing leads there.
+    var leaving: [InstalledPatch] = []
     /// What is reported if it is done.
     var outcome: ProcessOutcome
 
     init(
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ plan: CommitPlan,
-        _ transaction: UInt64, _ outcome: ProcessOutcome
+        _ hooks: HookedTransaction, _ transaction: UInt64, _ outcome: ProcessOutcome
     ) {
         self.session = session
         self.unit = unit
         self.context = context
         self.plan = plan
+        self.hooks = hooks
         self.transaction = transaction
         self.outcome = outcome
     }
@@ -30,7 +35,7 @@ final class PreparedChange {
         do {
             result = try Committer(
                 session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: atReturn,
-                custody: context.custody
+                custody: context.custody, hooks: try hooks.inside(session, context)
             ).run(plan)
         } catch {
             try? removeImages()
@@ -38,7 +43,9 @@ final class PreparedChange {
         }
         outcome.tries = result.tries
         switch result.kind {
-        case .committed: outcome.note(result.pause)
+        case .committed:
+            outcome.note(result.pause)
+            if let failure = try hooks.behind(self) { try hooks.takeBack(self, because: failure, deadline) }
         case .deferred(let finding):
             outcome.result = .deferred
             outcome.finding = finding
@@ -46,8 +53,14 @@ final class PreparedChange {
             outcome.result = .blocked
             outcome.finding = finding
         }
-        if outcome.result != .applied { try removeImages() }
+        if outcome.result != .applied { try removeImages() } else { try release() }
         return outcome
+    }
+
+    /// Gives back the memory of what was taken out, where that was asked for.
+    func release() throws(PatcherError) {
+        guard !leaving.isEmpty else { return }
+        try ImageRelease(session: session, unit: unit, context: context).run(leaving, &outcome)
     }
 
     /// Takes out what was placed and never used.

@@ -31,9 +31,12 @@ extension PatchSelector: CustomStringConvertible {
 /// The memory of the new code stays: the process may keep addresses of it anywhere (a string literal in a list, a
 /// function pointer in a heap block, a saved context of a coroutine), and no look at its memory can prove that it
 /// doesn't. It is used again when the same patch comes back, so repeated cycles take no more memory than the first.
+/// Where a proof is possible, and asked for, ``ImageRelease`` finds it.
 struct UndoOperation: ChangeOperation {
     let selector: PatchSelector
     let deadline: MonotonicTime
+    /// Whether the memory is to be given back.
+    var isReleasing = false
 
     func prepare(
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
@@ -46,16 +49,32 @@ struct UndoOperation: ChangeOperation {
             recovered = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         }
         let images = session.installed.filter { $0.state == .committed && selector.matches($0) }
-        guard !images.isEmpty else {
-            if recovered == 0 { return .over(nil) }
-            return .over(ProcessOutcome(session.process, session.name, .nothingToDo, recovered: recovered))
-        }
+        guard !images.isEmpty else { return .over(try withoutChange(session, unit, context, recovered)) }
         var plan = CommitPlan()
         for image in images { plan.takeOut(image.by(context.patcher, transaction)) }
+        let hooks = HookedTransaction(images: images, direction: .undo)
+        try hooks.before(session, context)
         let outcome = ProcessOutcome(
             session.process, session.name, .applied, patches: images.map(\.name).uniqued(),
             functions: images.flatMap { $0.functions.map(\.name) }, recovered: recovered)
-        return .ready(PreparedChange(session, unit, context, plan, transaction, outcome))
+        let change = PreparedChange(session, unit, context, plan, hooks, transaction, outcome)
+        if isReleasing { change.leaving = images }
+        return .ready(change)
+    }
+
+    /// What is left to do where the patch isn't in use.
+    private func withoutChange(
+        _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ recovered: Int
+    ) throws(PatcherError) -> ProcessOutcome? {
+        let idle = session.installed.filter { $0.state == .undone && selector.matches($0) }
+        guard isReleasing, !idle.isEmpty else {
+            if recovered == 0 { return nil }
+            return ProcessOutcome(session.process, session.name, .nothingToDo, recovered: recovered)
+        }
+        var outcome = ProcessOutcome(
+            session.process, session.name, .applied, patches: idle.map(\.name).uniqued(), recovered: recovered)
+        try ImageRelease(session: session, unit: unit, context: context).run(idle, &outcome)
+        return outcome
     }
 }
 
@@ -67,7 +86,7 @@ struct RecoverOperation: ChangeOperation {
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
     ) throws(PatcherError) -> Preparation {
         guard Recovery.isNeeded(session) else { return .over(nil) }
-        let names = session.installed.filter { Recovery.halfWay.contains($0.state) }.map(\.name).uniqued()
+        let names = session.installed.filter { $0.state.isHalfWay }.map(\.name).uniqued()
         let count = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         return .over(
             ProcessOutcome(session.process, session.name, .applied, patches: names, recovered: count))

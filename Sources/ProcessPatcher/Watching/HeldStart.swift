@@ -72,10 +72,11 @@ final class HeldStart {
         if isExecution || place != nil { return go() }
         var registers = Registers()
         guard !Tracing.registers(thread, into: &registers).failed, registers.systemCallAnswer >= 0,
-            let memory = try? ProcessMemory(process)
+            let memory = try? ProcessMemory(process), let base = linkerBase(),
+            LinkerStop.isInLinker(registers.instructionPointer, base)
         else { return .over }
         self.memory = memory
-        place = LinkerStop(opened: registers, list(memory, &lists))
+        place = LinkerStop(opened: registers, lists.find(base, memory))
         return go()
     }
 
@@ -83,20 +84,19 @@ final class HeldStart {
     private func executed(_ lists: inout LinkerLists) -> Step {
         guard let memory = try? ProcessMemory(process) else { return .over }
         self.memory = memory
-        var reader = ProcReader()
-        guard let vector = try? reader.auxiliaryVector(of: process) else { return .over }
         // Without a dynamic linker there is nothing to wait for.
-        guard let base = vector.interpreterBase, base.rawValue != 0 else { return .ready(.beforeStart) }
+        guard let base = linkerBase() else { return .ready(.beforeStart) }
         place = LinkerStop(executed: lists.find(base, memory))
         return go()
     }
 
-    private func list(_ memory: ProcessMemory, _ lists: inout LinkerLists) -> RemoteAddress? {
+    /// Where the process has its dynamic linker; nil if it has none.
+    private func linkerBase() -> RemoteAddress? {
         var reader = ProcReader()
-        guard let vector = try? reader.auxiliaryVector(of: process), let base = vector.interpreterBase,
-            base.rawValue != 0
-        else { return nil }
-        return lists.find(base, memory)
+        guard let base = try? reader.auxiliaryVector(of: process).interpreterBase, base.rawValue != 0 else {
+            return nil
+        }
+        return base
     }
 
     private func call() -> Step {

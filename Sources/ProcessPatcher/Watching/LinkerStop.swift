@@ -43,6 +43,12 @@ struct LinkerStop {
         file = registers.systemCallAnswer
     }
 
+    /// Whether code at an address belongs to the dynamic linker that is loaded at `base`.
+    static func isInLinker(_ code: RemoteAddress, _ base: RemoteAddress) -> Bool {
+        // More than any has.
+        code >= base && code.rawValue - base.rawValue < 4 << 20
+    }
+
     /// Looks at the end of a system call; whether this is the place.
     mutating func isReached(_ registers: Registers, _ memory: ProcessMemory) -> Bool {
         let first = registers.dwarfRegister(5) ?? 0

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import Console
 import Findings
 import KernelPatcher
@@ -68,17 +69,18 @@ struct KernelCommands: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Report errors of the kernel in which a live patch had a part, as they come.",
             discussion: """
-                Reads the kernel's log, from its start on. With --undo, the patch is taken out at once; a patch \
-                taken out that way isn't applied at the next boot either.
+                Reads the kernel's log, from its start on. The policy is kernel_oops in /etc/tsugite/tsugite.yaml: \
+                with undo, the default, the patch is taken out at once, and isn't applied at the next boot either; \
+                with warn it stays. --undo and --no-undo decide for this run.
 
                 EXAMPLE
-                  tsugite kernel watch --undo
+                  tsugite kernel watch --no-undo
 
                 EXIT STATUS
                   0 with --once, an error was reported    13 the log can't be read
                 """)
-        @Flag(help: "Take the patch out.")
-        var undo = false
+        @Flag(inversion: .prefixedNo, help: "Take the patch out, whatever the configuration says; or don't.")
+        var undo: Bool?
         @Flag(help: "End after the first error.")
         var once = false
         @OptionGroup var output: OutputOptions
@@ -91,7 +93,8 @@ struct KernelCommands: ParsableCommand {
 
         func run() throws {
             try reportingErrors(json: output.json) {
-                try KernelWatch().run(undoes: undo) { oops, undone in
+                let undoes = try undo ?? (Configuration.load(Paths().configuration).kernelOops == .undo)
+                try KernelWatch().run(undoes: undoes) { oops, undone in
                     if output.json {
                         Output.json(Line(oops: oops, undone: undone))
                     } else {

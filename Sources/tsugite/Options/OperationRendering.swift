@@ -6,6 +6,7 @@ enum OperationRendering {
         var lines: [String] = []
         for process in report.processes {
             lines.append(line(process, planned: report.operation == "plan"))
+            for reason in process.kept ?? [] { lines.append("    memory kept: \(reason)") }
             if let finding = process.finding {
                 lines += "\(finding)".split(separator: "\n").map { "    " + $0 }
             }
@@ -23,6 +24,7 @@ enum OperationRendering {
             text += "  \(process.functions.count) function\(process.functions.count == 1 ? "" : "s")"
         }
         if let pause = process.pauseMicroseconds { text += ", paused \(rounded(pause / 1000)) ms" }
+        if let bytes = process.releasedBytes, bytes > 0 { text += ", released \(bytes >> 10) KiB" }
         if process.tries > 1 { text += ", \(process.tries) tries" }
         if process.recovered > 0 { text += ", finished \(process.recovered) interrupted before" }
         return text

@@ -145,6 +145,38 @@ import Testing
         #expect(closure.notes.contains { $0.contains("begin") && $0.contains("runs only when the kernel starts") })
     }
 
+    @Test(arguments: [("_rs", false), ("state", true)])
+    func `of variables that can't be told apart only those that count messages start anew`(
+        _ name: String, _ isRefused: Bool
+    ) throws {
+        func block(_ count: Int) -> String {
+            (0..<count).map { _ in "{ static int \(name) = 5; if (!--\(name)) traced(x); }" }.joined()
+        }
+        func text(_ body: String) -> String {
+            Self.text.replacing("{ return traced(x) + value; }", with: "{ \(body) return traced(x) + value; }")
+        }
+        let compiler = try Compiler()
+        let kernel = try FakeKernel(compiler, [("unit", text(block(3)))])
+        let closure = try kernel.closure(compiler, pre: text(block(3)), post: text(block(2)))
+        #expect(names(closure) == ["caller"])
+        #expect(closure.refusals.contains { $0.finding.message.contains("several variables") } == isRefused)
+        #expect(closure.refusals.isEmpty != isRefused)
+    }
+
+    @Test func `exports that come or go are told by name`() throws {
+        let export = "asm(\".section \\\"___ksymtab+NAME\\\",\\\"a\\\"; __ksymtab_NAME: .long 0; .previous\");\n"
+        let compiler = try Compiler()
+        let pre = Self.text + export.replacing("NAME", with: "caller")
+        let kernel = try FakeKernel(compiler, [("unit", pre)])
+        let post =
+            Self.text.replacing("traced(x) + value", with: "traced(x) - value")
+            + export.replacing("NAME", with: "traced")
+        let closure = try kernel.closure(compiler, pre: pre, post: post)
+        #expect(closure.refusals.isEmpty && names(closure) == ["caller"])
+        #expect(closure.notes.contains { $0.hasPrefix("traced is a new export") })
+        #expect(closure.notes.contains { $0.hasPrefix("caller of") && $0.hasSuffix("the kernel keeps it") })
+    }
+
     @Test func `a removed variable stays in the kernel, with a note`() throws {
         let closure = try closure([
             ("static int hidden;", ""), ("+ hidden", ""), ("hidden ?", "1 ?"), ("hidden = x;", ""),

@@ -13,7 +13,9 @@ struct Footprint {
             String.init)
         descriptors = try FileManager.default.contentsOfDirectory(atPath: folder + "/fd").sorted()
         threads = try FileManager.default.contentsOfDirectory(atPath: folder + "/task").count
-        let pages = try String(contentsOfFile: folder + "/statm", encoding: .utf8).split(separator: " ")
-        residentPages = pages.count > 1 ? Int(pages[1]) ?? 0 : 0
+        // statm would be off by what each processor hasn't added up yet.
+        let rollup = try String(contentsOfFile: folder + "/smaps_rollup", encoding: .utf8).split(separator: "\n")
+        let resident = rollup.first { $0.hasPrefix("Rss:") }?.split(separator: " ").dropFirst().first
+        residentPages = resident.flatMap { Int($0) }.map { $0 / 4 } ?? 0
     }
 }

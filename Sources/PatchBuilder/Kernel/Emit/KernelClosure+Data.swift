@@ -34,6 +34,30 @@ extension KernelClosure {
             }
         }
         checkSections(unit)
+        noteExports(unit)
+    }
+
+    /// What the kernel exports is settled when it or its module is loaded: a fix can't add to it or take from it.
+    ///
+    /// Code of the same patch is linked to a new export all the same, and callers of a function whose parameters change
+    /// are in the patch, since they changed as well.
+    mutating func noteExports(_ unit: Int) {
+        func exports(_ model: ObjectModel) -> Set<String> {
+            // Before 6.10 the entry itself has a symbol, since then a section of its own tells the name.
+            Set(
+                model.symbols.compactMap { symbol in
+                    ["__ksymtab_", "__export_symbol_"].first(where: symbol.name.hasPrefix).map {
+                        String(symbol.name.dropFirst($0.count))
+                    }
+                })
+        }
+        let (before, after) = (exports(units[unit].pre), exports(units[unit].post))
+        for name in after.subtracting(before).sorted() {
+            notes.append("\(name) is a new export of \(units[unit].name): only this patch reaches it")
+        }
+        for name in before.subtracting(after).sorted() {
+            notes.append("\(name) of \(units[unit].name) is no export any more; the kernel keeps it")
+        }
     }
 
     static let hookRemedy =

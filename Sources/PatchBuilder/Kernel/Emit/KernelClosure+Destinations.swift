@@ -117,6 +117,8 @@ extension KernelClosure {
             }
             return .success(included)
         case .changedReadOnly: return .success(included)
+        // What counts how often a message was printed (include/linux/ratelimit.h) may start anew.
+        case .ambiguous where entity.parsedName.base == "_rs": return .success(included)
         case .ambiguous:
             return failure(unit, entity.name, "several variables have its name; which one is meant can't be told")
         default:

@@ -1,0 +1,422 @@
+"""Whether a fix shows in a running process, and whether a package's own tests pass in patched ones.
+
+Every program is held before its first own instruction (gate.c), when the patched file is mapped and nothing of it has
+run; there the patch goes in, or in and out again. So one run shows the process without, one with, and one after undo.
+"""
+import base64
+import http.server
+import os
+import pty
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+
+class Case:
+    """One patched file and the patches for it."""
+
+    def __init__(self, runner, path, files, tree, patches):
+        self.runner, self.path, self.files, self.tree = runner, Path(path), files, Path(tree)
+        #: The fix's own diffs.
+        self.patches = patches
+        self.folder = Path(tempfile.mkdtemp(prefix='effect.', dir=runner.work))
+        self.staged = next(p for p in self.path.parents if p.name == 'packages')
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def program(self, name):
+        """A program of the same build."""
+        found = sorted(self.staged.glob(f'*/usr/bin/{name}')) + sorted(self.staged.glob(f'*/usr/sbin/{name}'))
+        return str(found[0]) if found else name
+
+    def libraries(self):
+        folders = [str(self.path.parent)]
+        for pattern in ('*/usr/lib/x86_64-linux-gnu', '*/lib/x86_64-linux-gnu', '*/usr/lib'):
+            folders += [str(folder) for folder in self.staged.glob(pattern)]
+        return ':'.join(folders)
+
+    def new_files(self):
+        """The files that the fix's diffs make: their tests' input."""
+        for patch in self.patches:
+            subprocess.run(['patch', '-p1', '-f', '-s', '-N', '-r', '-', '-d', self.folder, '-i', patch],
+                           capture_output=True)
+        return self.folder
+
+    def run(self, command, patched, only=None, terminal=False, env=None, timeout=60, cwd=None):
+        """Output and status of a command whose process is patched ('in'), was ('out'), or is not ('no')."""
+        gate = self.folder / 'gate'
+        for old in self.folder.glob('gate*'):
+            old.unlink()
+        environment = dict(os.environ, LD_LIBRARY_PATH=self.libraries(), LD_PRELOAD=str(self.runner.gate),
+                           TSUGITE_GATE=str(gate), TERM='vt100', LC_ALL='C.UTF-8') | (env or {})
+        if only:
+            environment['TSUGITE_GATE_PROGRAM'] = only
+        master = None
+        if terminal:
+            master, slave = pty.openpty()
+            process = subprocess.Popen(command, env=environment, stdin=slave, stdout=slave, stderr=slave,
+                                       cwd=cwd or self.folder, start_new_session=True)
+            os.close(slave)
+        else:
+            process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, cwd=cwd or self.folder)
+        try:
+            pid = self.wait_for(gate, process)
+            for verb in {'no': [], 'in': ['apply'], 'out': ['apply', 'undo']}[patched]:
+                for file in self.files:
+                    done = self.runner.tool(verb, file, '--pid', str(pid))
+                    if done.returncode not in (0, 10):
+                        raise RuntimeError(f'{verb}: {(done.stdout + done.stderr)[-200:]}')
+            Path(f'{gate}.{pid}.open').touch()
+            if terminal:
+                return self.read_terminal(master, process, timeout)
+            try:
+                output = process.communicate(timeout=timeout)[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output = process.communicate()[0] + b'[timeout]'
+            return output, process.returncode
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if master is not None:
+                os.close(master)
+
+    @staticmethod
+    def wait_for(gate, process):
+        for _ in range(1500):
+            if gate.exists() and gate.read_text().strip():
+                return int(gate.read_text().split()[0])
+            if process.poll() is not None:
+                raise RuntimeError(f'ended before the gate: {process.returncode}')
+            time.sleep(0.01)
+        raise RuntimeError('did not reach the gate')
+
+    @staticmethod
+    def read_terminal(master, process, timeout):
+        # Until nothing more comes for two seconds.
+        output, start = b'', time.monotonic()
+        last = start
+        os.set_blocking(master, False)
+        while time.monotonic() - last < 2 and time.monotonic() - start < 20:
+            try:
+                output += os.read(master, 65536)
+                last = time.monotonic()
+            except (BlockingIOError, OSError):
+                time.sleep(0.05)
+        try:
+            os.write(master, b'q')
+            process.wait(timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            process.kill()
+        try:
+            output += os.read(master, 65536)
+        except (BlockingIOError, OSError):
+            pass
+        return output, process.wait()
+
+    def compile(self, sources, *flags, name='host'):
+        target = self.folder / name
+        folder = str(self.path.parent)
+        done = subprocess.run(['gcc', '-O1', '-w', '-o', target, *map(str, sources), *flags, f'-L{folder}',
+                               f'-Wl,-rpath-link,{self.libraries()}'], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-300:])
+        return str(target)
+
+    def python(self, text):
+        """A host in Python that has loaded the library when it reaches its own first line."""
+        script = self.folder / 'host.py'
+        script.write_text('import ctypes as c\n' + text.replace('TARGET', repr(str(self.path))))
+        return str(script)
+
+
+def compare(case, command, fixed, **options):
+    """Runs the three ways; `fixed(output, status)` must hold with the patch, and only then."""
+    seen = {way: fixed(*case.run(command(case) if callable(command) else command, way, **options))
+            for way in ('no', 'in', 'out')}
+    if seen == {'no': False, 'in': True, 'out': False}:
+        return True, 'without: vulnerable; applied: fixed; undone: vulnerable'
+    return False, ', '.join(f'{way}: {"fixed" if value else "not fixed"}' for way, value in seen.items())
+
+
+# The effects -------------------------------------------------------------------------------------------------------
+
+EFFECTS = {}
+
+
+def effect(name):
+    def add(function):
+        EFFECTS[name] = function
+        return function
+    return add
+
+
+@effect('busybox:CVE-2023-42363')
+def _(case):
+    text = 'BEGIN { x = (v = "abc", gsub("b", "X", v)); printf "[%s]", x }'
+    return compare(case, [str(case.path), 'awk', text], lambda output, status: b'[aXc' in output)
+
+
+@effect('busybox:CVE-2023-42364')
+def _(case):
+    # "fix precedence of = relative to ==": 3==v=1 means 3==(v=1), and `v==1=x` is no program.
+    return compare(case, [str(case.path), 'awk', 'BEGIN { v = 3; print 3 == v = 1; print v }'],
+                   lambda output, status: output == b'0\n1\n')
+
+
+@effect('curl:CVE-2024-11053')
+def _(case):
+    seen = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get('Authorization', '')))
+            if 'a.com' in self.path:
+                self.send_response(302)
+                self.send_header('Location', 'http://b.com/')
+            else:
+                self.send_response(200)
+            self.send_header('Content-Length', '0')
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (case.folder / 'netrc').write_text('machine a.com\n  login alice\n  password alicespassword\n\ndefault\n  login bob\n')
+    leak = base64.b64encode(b'bob:alicespassword').decode()
+
+    def fixed(output, status):
+        leaked = any(leak in value for _, value in seen)
+        seen.clear()
+        return not leaked
+
+    try:
+        return compare(case, [case.program('curl'), '-s', '--netrc-optional', '--netrc-file', str(case.folder / 'netrc'),
+                              '-L', '-x', f'http://127.0.0.1:{server.server_port}/', 'http://a.com/'], fixed,
+                       env={'http_proxy': ''})
+    finally:
+        server.shutdown()
+
+
+@effect('expat:CVE-2024-50602')
+def _(case):
+    host = case.python('l = c.CDLL(TARGET)\nl.XML_ParserCreate.restype = c.c_void_p\n'
+                       'p = c.c_void_p(l.XML_ParserCreate(None))\nprint("answer", l.XML_StopParser(p, 1), l.XML_GetErrorCode(p))\n')
+    return compare(case, ['/usr/bin/python3', host], lambda output, status: b'answer 0' in output,
+                   env={'LD_PRELOAD': f'{case.path} {case.runner.gate}'})
+
+
+@effect('expat:CVE-2024-8176')
+def _(case):
+    host = case.python('n = 60000\nt = "<!DOCTYPE d [<!ENTITY e0 \'x\'>" + "".join(f"<!ENTITY e{i} \'&e{i-1};\'>" for i in range(1, n))'
+                       ' + f"]><d>&e{n-1};</d>"\nl = c.CDLL(TARGET)\nl.XML_ParserCreate.restype = c.c_void_p\n'
+                       'p = c.c_void_p(l.XML_ParserCreate(None))\nb = t.encode()\n'
+                       'l.XML_SetBillionLaughsAttackProtectionActivationThreshold.argtypes = [c.c_void_p, c.c_ulonglong]\n'
+                       'l.XML_SetBillionLaughsAttackProtectionActivationThreshold(p, 1 << 60)\n'
+                       'print("parsed", l.XML_Parse(p, b, len(b), 1), flush=True)\n')
+    return compare(case, ['/bin/sh', '-c', f'ulimit -s 4096; exec /usr/bin/python3 {host}'],
+                   lambda output, status: b'parsed' in output, only='python',
+                   env={'LD_PRELOAD': f'{case.path} {case.runner.gate}'})
+
+
+@effect('less:CVE-2022-46663')
+def _(case):
+    (case.folder / 'page').write_bytes(b'one \x1b]8;;http://x\x1b[31337zpayload\x07two\x1b]8;;\x07\nend\n')
+    return compare(case, [str(case.path), '-R', 'page'], lambda output, status: b'\x1b[31337z' not in output,
+                   terminal=True, env={'LESSSECURE': '', 'LESS': ''})
+
+
+@effect('less:CVE-2022-48624')
+def _(case):
+    name = 'a;touch CLOSED;b'
+    (case.folder / name).write_text('text\n')
+
+    def fixed(output, status):
+        touched = case.folder / 'CLOSED'
+        done = touched.exists()
+        touched.unlink(missing_ok=True)
+        return not done
+
+    return compare(case, [str(case.path), name], fixed, terminal=True,
+                   env={'LESSOPEN': 'cat %s > T; echo T', 'LESSCLOSE': 'true %s %s', 'LESS': ''})
+
+
+@effect('less:CVE-2024-32487')
+def _(case):
+    name = 'new\nline'
+    (case.folder / name).write_text('text\n')
+    return compare(case, [str(case.path), name], lambda output, status: b'VIAtext' in output, terminal=True,
+                   env={'LESSOPEN': '|sed s/^/VIA/ %s 2>/dev/null', 'LESS': '', 'LESSCLOSE': ''})
+
+
+@effect('libpng1.6:CVE-2026-34757')
+def _(case):
+    source = case.folder / 'host.c'
+    source.write_text('''#include <png.h>
+#include <stdio.h>
+#include <string.h>
+int main(void)
+{
+	png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, 0, 0, 0);
+	png_infop info = png_create_info_struct(png);
+	png_color colours[16], *back;
+	int count, i, same;
+	for (i = 0; i < 16; i++) colours[i].red = colours[i].green = colours[i].blue = 17 + i;
+	png_set_IHDR(png, info, 4, 4, 8, PNG_COLOR_TYPE_PALETTE, 0, 0, 0);
+	png_set_PLTE(png, info, colours, 16);
+	png_get_PLTE(png, info, &back, &count);
+	png_set_PLTE(png, info, back, count);
+	png_get_PLTE(png, info, &back, &count);
+	same = count == 16 && memcmp(back, colours, sizeof colours) == 0;
+	puts(same ? "palette kept" : "palette lost");
+	return 0;
+}
+''')
+    tree = case.tree
+    host = case.compile([source], f'-I{tree}', f'-I{tree}/build', '-I/usr/include/libpng16', f'{case.path}', '-lz', '-lm')
+    return compare(case, [host], lambda output, status: b'palette kept' in output)
+
+
+@effect('libxml2:CVE-2023-28484')
+def _(case):
+    case.new_files()
+    return compare(case, [case.program('xmllint'), '--noout', '--schema', 'test/schemas/issue491_0.xsd',
+                          'test/schemas/issue491_0.xml'],
+                   lambda output, status: b"must either 'mixed' or 'element-only'" in output)
+
+
+@effect('libxml2:CVE-2025-49794')
+def _(case):
+    case.new_files()
+    command = [case.program('xmllint'), '--noout', '--schematron', 'test/schematron/cve-2025-49794.sct',
+               'test/schematron/cve-2025-49794_0.xml']
+    output, status = case.run(command, 'in')
+    good = status == 3 and b'fails to validate' in output
+    return None if good else False, "the patch's own test gives what it should; the fault is silent without a sanitizer"
+
+
+@effect('libxml2:CVE-2026-0989')
+def _(case):
+    case.new_files()
+    return compare(case, [case.program('xmllint'), '--noout', '--relaxng', 'test/relaxng/include/include-limit.rng',
+                          'test/relaxng/include/include-limit.rng'],
+                   lambda output, status: b'include limit' in output.lower() or b'limit' in output.lower(),
+                   env={'RNG_INCLUDE_LIMIT': '2'})
+
+
+@effect('libxml2:CVE-2026-0990')
+def _(case):
+    (case.folder / 'catalog.xml').write_text(
+        '<?xml version="1.0"?>\n<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">\n'
+        '<delegateURI uriStartString="http://" catalog="catalog.xml"/>\n'
+        '<delegateSystem systemIdStartString="http://" catalog="catalog.xml"/>\n'
+        '<nextCatalog catalog="catalog.xml"/>\n</catalog>\n')
+    return compare(case, [case.program('xmlcatalog'), 'catalog.xml', 'http://nowhere/at/all'],
+                   lambda output, status: status >= 0 and b'timeout' not in output, timeout=30)
+
+
+@effect('openssh:CVE-2023-51385')
+def _(case):
+    return compare(case, [str(case.path), '-F', '/dev/null', '-o', 'ProxyCommand=true %h', 'some`host'],
+                   lambda output, status: b'invalid characters' in output)
+
+
+@effect('openssh:CVE-2025-61985')
+def _(case):
+    before = b'onnection refused'
+    return compare(case, [case.program('ssh'), '-F', '/dev/null', 'ssh://us%00er@127.0.0.1:9'],
+                   lambda output, status: before not in output, only='ssh')
+
+
+@effect('openssh:CVE-2026-35386')
+def _(case):
+    return compare(case, [case.program('ssh'), '-F', '/dev/null', '-p', '9', '-J', 'a`b@127.0.0.1:9', 'target'],
+                   lambda output, status: b'nvalid' in output)
+
+
+@effect('perl:CVE-2023-47038')
+def _(case):
+    library = case.staged / 'perl-base/usr/lib/x86_64-linux-gnu/perl-base'
+    return compare(case, [case.program('perl'), f'-I{library}', '-e', 'qr/\\p{utf8::_perl_surrogate}/'],
+                   lambda output, status: output == b'' and status == 0, env={'MALLOC_PERTURB_': '165'})
+
+
+# The packages' own tests -------------------------------------------------------------------------------------------
+
+SUITES = {}
+
+
+def suite(name):
+    def add(function):
+        SUITES[name] = function
+        return function
+    return add
+
+
+def passes(case, programs, **options):
+    """Each program must end in patched processes as it does in others; at least one must succeed."""
+    good = 0
+    for program in programs:
+        command = program if isinstance(program, list) else [program]
+        before = case.run(command, 'no', **options)[1]
+        after = case.run(command, 'in', **options)[1]
+        if before != after:
+            return False, f'{Path(command[0]).name}: status {after}, without the patch {before}'
+        good += after == 0
+    return good > 0, f'{good} of {len(programs)} test programs pass in patched processes'
+
+
+@suite('libpng1.6')
+def _(case):
+    tree = case.tree
+    host = case.compile([tree / 'pngtest.c'], f'-I{tree}', f'-I{tree}/build', str(case.path), '-lz', '-lm')
+    for name in ('pngtest.png',):
+        shutil.copy(tree / name, case.folder)
+    return passes(case, [[host, '--strict', 'pngtest.png']])
+
+
+@suite('libtasn1-6')
+def _(case):
+    tree, programs = case.tree, []
+    for name in sorted((tree / 'tests').glob('*.c')):
+        try:
+            programs.append(case.compile([name], f'-I{tree}/lib/includes', f'-I{tree}/lib', f'-I{tree}', str(case.path),
+                                         name=name.stem))
+        except RuntimeError:
+            continue
+    shutil.copytree(tree / 'tests', case.folder / 'tests')
+    environment = {'ASN1TREE': 'tests/Test_tree.asn', 'ASN1PARSER': 'tests/Test_parser.asn', 'srcdir': 'tests',
+                   'ASN1ENCODING': 'tests/Test_encoding.asn', 'ASN1INDEF': 'tests/TestIndef.p12'}
+    return passes(case, programs, env=environment)
+
+
+@suite('libxml2')
+def _(case):
+    tree = case.tree
+    built = next(iter(sorted(tree.glob('builddir/*/config.h')) + sorted(tree.glob('**/config.h'))), tree / 'config.h')
+    host = case.compile([tree / 'runtest.c'], f'-I{built.parent}', f'-I{built.parent}/include', f'-I{tree}/include',
+                        f'-I{tree}', '-I/usr/include/libxml2', str(case.path), '-lz', '-llzma', '-lpthread', '-lm')
+    shutil.copytree(tree / 'test', case.folder / 'test', symlinks=True)
+    shutil.copytree(tree / 'result', case.folder / 'result', symlinks=True)
+    return passes(case, [host], timeout=300)
+
+
+@suite('less')
+def _(case):
+    # Its tests show pages on a terminal and compare: the same pages must come out.
+    pages = [case.tree / 'README', case.tree / 'NEWS', case.tree / 'COPYING']
+    for page in pages:
+        before = case.run([str(case.path), str(page)], 'no', terminal=True)[0]
+        after = case.run([str(case.path), str(page)], 'in', terminal=True)[0]
+        if before != after:
+            return False, f'{page.name} looks different'
+    return True, f'{len(pages)} pages look the same in patched processes'
