@@ -42,7 +42,7 @@ build: ## build the release commands, .build/release/tsugite and those beside it
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
-	install -D -m 0644 include/tsugite-patch.h $(DESTDIR)$(PREFIX)/include/tsugite-patch.h
+	install -D -m 0644 Sources/PatchBuilder/Hooks/tsugite-patch.h $(DESTDIR)$(PREFIX)/include/tsugite-patch.h
 	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
 	install -D -m 0755 -s $(TSUGITE)d $(DESTDIR)$(PREFIX)/bin/tsugited
 	for unit in packaging/systemd/* packaging/tsugited/*.service; do \

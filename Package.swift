@@ -80,7 +80,10 @@ let package = Package(
                     "-Xlinker", "--exclude-libs=libz.a:libzstd.a:liblzma.a:liblz4.a",
                 ])
             ]),
-        room("PatchBuilder", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings", crypto]),
+        .target(
+            name: "PatchBuilder", dependencies: ["KernelImage", "LivePatch", "ELF", "Linux", "Findings", crypto],
+            // What fixes include goes with the program.
+            resources: [.embedInCode("Hooks/tsugite-patch.h")], swiftSettings: strict),
         room("KernelPatcher", ["KernelImage", "LivePatch", "ELF", "Linux", "Findings"]),
         .target(
             name: "ProcessPatcher", dependencies: ["LivePatch", "ELF", "Linux", "Findings", "CDwarf"],

@@ -164,7 +164,8 @@ import Testing
     @Test func `the header that fixes include is the one that is installed`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let installed = try String(
-            contentsOf: root.appendingPathComponent("include/tsugite-patch.h"), encoding: .utf8)
+            contentsOf: root.appendingPathComponent(
+                "Sources/PatchBuilder/Hooks/tsugite-patch.h"), encoding: .utf8)
         let files = Self.files()
         let shop = try Workshop(files)
         try shop.make()
