@@ -35,7 +35,7 @@ setup: ## install every Debian package that any verb needs
 	@scripts/setup
 
 .PHONY: build
-build: ## build the release command, .build/release/tsugite
+build: ## build the release commands, .build/release/tsugite and those beside it
 	@scripts/setup build
 	$(SWIFT) build $(RELEASE) $(PRODUCTS)
 
@@ -44,14 +44,15 @@ install: build ## copy the command and its units to $(PREFIX), its network part 
 	install -D -m 0755 -s $(TSUGITE) $(DESTDIR)$(PREFIX)/bin/tsugite
 	install -D -m 0644 include/tsugite-patch.h $(DESTDIR)$(PREFIX)/include/tsugite-patch.h
 	install -D -m 0755 -s $(TSUGITE_CHANNEL) $(DESTDIR)$(PREFIX)/libexec/tsugite/tsugite-channel
-	for unit in packaging/systemd/*; do \
+	install -D -m 0755 -s $(TSUGITE)d $(DESTDIR)$(PREFIX)/bin/tsugited
+	for unit in packaging/systemd/* packaging/tsugited/*.service; do \
 	    sed 's#/usr/bin/tsugite#$(PREFIX)/bin/tsugite#' "$$unit" \
 	        | install -D -m 0644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; done
 
 .PHONY: uninstall
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite-* \
-	    $(DESTDIR)$(PREFIX)/include/tsugite-patch.h
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsugite{,d} $(DESTDIR)$(PREFIX)/include/tsugite-patch.h \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/tsugite{-*,d.service}
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/tsugite
 
 .PHONY: dist
@@ -113,7 +114,7 @@ corpus-kernel: ## build fixes between two Debian kernels for the older one and l
 .PHONY: test-deb
 test-deb: ## install, use, upgrade, remove and purge the packages in a clean Debian root (needs root and a mirror)
 	@scripts/setup build machine
-	@$(MAKE) -s deb
+	@$(MAKE) -s build
 	Tests/Machine/test-deb $(TSUGITE) $(MACHINE)
 
 .PHONY: test-machine
@@ -126,7 +127,8 @@ test-machine: ## boot a machine and cut its power while it installs, 100 times (
 .PHONY: check-operate
 check-operate: ## run the commands of docs/operate.md on a publisher, a mirror and ten clients (needs root)
 	@scripts/setup build test machine
-	@$(MAKE) -s deb
+	@$(MAKE) -s build
+	@QUICK=1 scripts/deb $(TSUGITE)
 	Tests/Machine/operate dist
 
 .PHONY: bench-kernel
@@ -179,6 +181,7 @@ corpus-sample: ## the same for the fixes of two small packages, effects and own 
 	@scripts/setup build corpus
 	@$(MAKE) -s build
 	@mkdir -p .build/corpus
+	Tests/Corpus/inputs $(TSUGITE)
 	Tests/Corpus/run $(TSUGITE) --packages less,libtasn1-6 --again --results .build/corpus/sample.tsv
 	Tests/Corpus/report --check .build/corpus/sample.tsv
 

@@ -50,15 +50,21 @@ struct Tsugite: ParsableCommand {
     }
 
     /// The verbs that act on processes, whose start is part of the time that they take.
-    private static let direct: [String: any ParsableCommand.Type] = [
-        "apply": Apply.self, "undo": Undo.self, "status": Status.self, "recover": Recover.self,
-    ]
+    private static func direct(_ verb: String) -> (any ParsableCommand.Type)? {
+        switch verb {
+        case "apply": Apply.self
+        case "undo": Undo.self
+        case "status": Status.self
+        case "recover": Recover.self
+        default: nil
+        }
+    }
 
     /// Runs such a verb without having all others described first: that takes longer than many an operation.
     ///
     /// Returns if the words make no sense to it: then the whole command says so, with its own usage.
     private static func runDirectly(_ words: [String]) {
-        guard let verb = words.first, let command = direct[verb],
+        guard let verb = words.first, let command = direct(verb),
             var parsed = try? command.parse(Array(words.dropFirst()))
         else { return }
         do {

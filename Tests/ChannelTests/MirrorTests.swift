@@ -136,6 +136,15 @@ final class FaultyFetcher: Fetcher, Sendable {
         #expect(plan.fits)
     }
 
+    @Test func `the growth of an hour is no forecast, that of two days is`() {
+        var status = MirrorStatus()
+        let start = UTCTime(seconds: 1_767_225_600)
+        status.history = [(start, 1000), (start.adding(seconds: 3600), 9_000_000)]
+        #expect(status.growthPerDay == nil)
+        status.history.append((start.adding(seconds: 2 * 86_400), 2001))
+        #expect(status.growthPerDay == 501 || status.growthPerDay == 500)
+    }
+
     @Test func `only some families`() throws {
         var options = Mirror.Options()
         options.prefixes = ["kernel/6.1.0/"]

@@ -112,6 +112,36 @@ import Testing
         #expect(closed?["product_status"]?["known_affected"] == nil)
     }
 
+    @Test func `documents are what their specifications ask for, whatever is said in them`() throws {
+        func statement(_ advisory: String, _ package: String, isFixed: Bool, action: String?) -> VEXStatement {
+            VEXStatement(
+                advisory: advisory, package: package, version: "1.0-1+b1", isFixed: isFixed,
+                note: "read from memory",
+                action: action, isLive: isFixed)
+        }
+        let cases: [[VEXStatement]] = [
+            [], [statement("CVE-2026-0001", "libssl3", isFixed: true, action: nil)],
+            [statement("CVE-2026-0001", "libssl3", isFixed: false, action: nil)],
+            [
+                statement("CVE-2026-7", "a", isFixed: false, action: nil),
+                statement("DSA-1", "b", isFixed: true, action: "x"),
+            ],
+            [
+                statement("CVE-2026-0001", "a", isFixed: false, action: "x"),
+                statement("CVE-2026-0001", "b", isFixed: true, action: nil),
+            ],
+        ]
+        for statements in cases {
+            let document = AdvisoryDocument(
+                author: "me", identifier: "urn:x", time: UTCTime(seconds: 0), statements: statements)
+            #expect(VEXForms.complaintsAboutOpenVEX(document.openVEX) == [])
+            #expect(VEXForms.complaintsAboutCSAF(document.csaf) == [])
+        }
+        // The judge is awake.
+        #expect(VEXForms.complaintsAboutCSAF(["document": ["category": "csaf_vex"]]) != [])
+        #expect(VEXForms.complaintsAboutOpenVEX([:]) != [])
+    }
+
     @Test func `metrics end as OpenMetrics ends, and Nagios gets its status`() throws {
         let world = try world()
         let exposed = report(world, disk: "3.0.9-1")

@@ -10,7 +10,7 @@ class Machine:
 
     def __init__(self, folder: str, more: str = '', network: bool = False):
         command = [
-            'qemu-system-x86_64', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '768',
+            'qemu-system-x86_64', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '1', '-m', '768',
             '-kernel', f'{folder}/vmlinuz', '-initrd', f'{folder}/initrd', '-append',
             'root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet no_timer_check systemd.show_status=0 ' + more,
             '-drive', f'file={folder}/disk.img,if=virtio,format=raw', '-display', 'none', '-serial', 'stdio',

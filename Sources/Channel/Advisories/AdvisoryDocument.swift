@@ -25,9 +25,8 @@ public struct AdvisoryDocument: Sendable {
                 "products": [["@id": .string(statement.product)]],
                 "status": statement.isFixed ? "fixed" : "affected", "status_notes": .string(statement.note),
             ]
-            // The specification asks for this with "affected".
-            if !statement.isFixed {
-                object[key: "action_statement"] = .string(statement.action ?? "update \(statement.package)")
+            if !statement.isFixed, let remedy = statement.remedy {
+                object[key: "action_statement"] = .string(remedy)
             }
             return .object(object)
         }
@@ -47,9 +46,11 @@ public struct AdvisoryDocument: Sendable {
                 "product_identification_helper": ["purl": .string(product)],
             ]
         }
-        return [
+        var object: JSON.Object = [
             "document": [
-                "category": "csaf_vex", "csaf_version": "2.0", "title": "Fixes in memory",
+                // The profile needs a product and a vulnerability; with neither this is a document like any other.
+                "category": statements.isEmpty ? "csaf_base" : "csaf_vex", "csaf_version": "2.0",
+                "title": "Fixes in memory",
                 "publisher": ["category": "user", "name": .string(author), "namespace": .string(identifier)],
                 "tracking": [
                     "id": .string(identifier), "status": "final", "version": "1", "initial_release_date": stamp,
@@ -57,11 +58,13 @@ public struct AdvisoryDocument: Sendable {
                     "revision_history": [["date": stamp, "number": "1", "summary": "generated"]],
                     "generator": ["engine": ["name": "tsugite"]],
                 ],
-            ],
-            "product_tree": ["full_product_names": .array(products)],
-            "vulnerabilities": .array(
-                Dictionary(grouping: statements, by: \.advisory).sorted { $0.key < $1.key }.map(Self.vulnerability)),
+            ]
         ]
+        guard !statements.isEmpty else { return .object(object) }
+        object[key: "product_tree"] = ["full_product_names": .array(products)]
+        object[key: "vulnerabilities"] = .array(
+            Dictionary(grouping: statements, by: \.advisory).sorted { $0.key < $1.key }.map(Self.vulnerability))
+        return .object(object)
     }
 
     private static func vulnerability(_ advisory: String, _ statements: [VEXStatement]) -> JSON {
@@ -72,7 +75,7 @@ public struct AdvisoryDocument: Sendable {
         if !products(true).isEmpty { status[key: "fixed"] = .array(products(true)) }
         if !products(false).isEmpty { status[key: "known_affected"] = .array(products(false)) }
         let remedies = statements.compactMap { statement -> JSON? in
-            guard let action = statement.action else { return nil }
+            guard let action = statement.remedy else { return nil }
             return [
                 "category": "vendor_fix", "details": .string(action), "product_ids": [.string(statement.product)],
                 "restart_required": ["category": statement.isLive ? "none" : "service"],
@@ -84,12 +87,19 @@ public struct AdvisoryDocument: Sendable {
                 statements.map { ["category": "details", "text": .string("\($0.package): \($0.note)")] }),
         ]
         if !remedies.isEmpty { object[key: "remediations"] = .array(remedies) }
-        // Section 3.2.3.2: only names of that form may stand under "cve".
-        if advisory.hasPrefix("CVE-") {
+        if isCVE(advisory) {
             object[key: "cve"] = .string(advisory)
         } else {
             object[key: "ids"] = [["system_name": "advisory", "text": .string(advisory)]]
         }
         return .object(object)
+    }
+
+    /// Section 3.2.3.2: only names of that form may stand under "cve".
+    private static func isCVE(_ name: String) -> Bool {
+        let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+        func isNumber(_ text: Substring) -> Bool { text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        return parts.count == 3 && parts[0] == "CVE" && parts[1].utf8.count == 4 && isNumber(parts[1])
+            && parts[2].utf8.count >= 4 && isNumber(parts[2])
     }
 }

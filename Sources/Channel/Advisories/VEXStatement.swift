@@ -31,6 +31,9 @@ public struct VEXStatement: Sendable, Equatable {
     }
 
     var product: String { PackageURL.debian(package, version) }
+
+    /// What to do; both specifications ask for this wherever something isn't fixed.
+    var remedy: String? { action ?? (isFixed ? nil : "update \(package)") }
 }
 
 extension Catalogue {

@@ -88,7 +88,9 @@ public struct Mirror: Sendable {
             guard forecast.fits else {
                 status.bytesNeeded = plan.bytesToFetch
                 throw ChannelError(
-                    .file, layout.folder, "\(plan.bytesToFetch) bytes are needed, \(forecast.bytesFree) are free")
+                    .file, layout.folder,
+                    "\(plan.bytesToFetch) bytes are needed, and \(MirrorForecast.reserve) to spare; "
+                        + "\(forecast.bytesFree) are free")
             }
             if wasInterrupted { try Files.removeLeavings(under: layout.folder) }
             try Files.replace(runningPath, with: Array("\(time)".utf8))

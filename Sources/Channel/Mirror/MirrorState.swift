@@ -36,9 +36,12 @@ public struct MirrorForecast: Sendable, Equatable {
         self.growthPerDay = growthPerDay
     }
 
-    /// Whether there is room, with a reserve of 64 MiB for metadata and the file system itself.
+    /// Bytes that stay free, for metadata and the file system itself.
+    public static let reserve: UInt64 = 64 << 20
+
+    /// Whether there is room, with the reserve.
     public var fits: Bool {
-        bytesFree >= 64 << 20 && UInt64(clamping: bytesToFetch) <= bytesFree - (64 << 20)
+        bytesFree >= Self.reserve && UInt64(clamping: bytesToFetch) <= bytesFree - Self.reserve
     }
 
     /// Days until the file system is full at the measured growth; `nil` if it doesn't grow.
@@ -111,11 +114,13 @@ public struct MirrorStatus: Sendable, Equatable {
         return .object(object)
     }
 
-    /// Bytes per day between the first and the last remembered run.
+    /// Bytes per day between the first and the last remembered run; nil before a day has passed, since an hour in which
+    /// something was published says nothing about a week.
     public var growthPerDay: Int? {
-        guard let first = history.first, let last = history.last, last.time > first.time else { return nil }
+        guard let first = history.first, let last = history.last,
+            last.time >= first.time.adding(seconds: 86_400)
+        else { return nil }
         let days = Double(last.time.seconds - first.time.seconds) / 86_400
-        let rate = Double(last.bytes - first.bytes) / max(days, 1.0 / 24)
-        return Int(exactly: rate.rounded())
+        return Int(exactly: (Double(last.bytes - first.bytes) / days).rounded())
     }
 }

@@ -30,6 +30,13 @@ extension Tracing {
         let answer = linux_wait(thread.rawValue, LINUX_WALL)
         return WaitAnswer(result: SystemCallResult(answer.result), rawStatus: answer.status)
     }
+
+    /// Waits until any thread that the calling thread traces changes state, or a signal interrupts the wait.
+    @inline(__always)
+    public static func waitInterruptiblyForAny() -> WaitAnswer {
+        let answer = linux_wait(-1, LINUX_WALL | LINUX_WNOTHREAD)
+        return WaitAnswer(result: SystemCallResult(answer.result), rawStatus: answer.status)
+    }
 }
 
 /// The number of threads of a process, asked again and again at the price of one system call.

@@ -31,6 +31,8 @@ struct GroupChange {
         var known: Set<ProcessID> = []
         var tries = 0
         var delay = Self.shortest
+        // A thread that is in the way says more than one that was slow to stop.
+        var lastBusy: Failure?
         while true {
             for unit in try find() where !known.contains(unit[0]) {
                 known.formUnion(unit)
@@ -49,8 +51,9 @@ struct GroupChange {
                     return over + abandon(members, because: growth(members), tries)
                 }
             case .busy(let failure):
+                if failure.finding.code == .processBusy { lastBusy = failure }
                 guard MonotonicTime.now < operation.deadline else {
-                    return over + abandon(members, because: failure, tries)
+                    return over + abandon(members, because: lastBusy ?? failure, tries)
                 }
                 Nap.nanoseconds(delay / 2 + UInt64.random(in: 0...delay))
                 delay = min(delay * 2, Self.longest)

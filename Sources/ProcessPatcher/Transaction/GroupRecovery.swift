@@ -59,7 +59,7 @@ enum GroupRecovery {
 
     private static func begun(_ session: ProcessSession, _ transaction: UInt64) -> [InstalledPatch] {
         session.installed.filter {
-            Recovery.halfWay.contains($0.state) && TransactionNumber.plain($0.transaction) == transaction
+            $0.state.isHalfWay && TransactionNumber.plain($0.transaction) == transaction
         }
     }
 }

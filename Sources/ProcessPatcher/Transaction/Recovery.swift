@@ -19,24 +19,22 @@ struct Recovery {
     let context: PatcherContext
     let deadline: MonotonicTime
 
-    static let halfWay: Set<InstalledPatch.State> = [.prepared, .committing, .undoing]
-
     /// Whether there is anything to be done.
     static func isNeeded(_ session: ProcessSession) -> Bool {
-        session.installed.contains { halfWay.contains($0.state) }
+        session.installed.contains { $0.state.isHalfWay }
     }
 
     /// Whether a patcher that lives is in the middle of changing the process.
     static func isUnderWay(_ session: ProcessSession, _ context: PatcherContext) -> Bool {
         session.installed.contains {
-            halfWay.contains($0.state) && $0.patcher != context.patcher && context.isAlive($0.patcher)
+            $0.state.isHalfWay && $0.patcher != context.patcher && context.isAlive($0.patcher)
         }
     }
 
     /// Finishes everything; answers how many transactions there were.
     /// - Throws: if another patcher is at work on this process, or a thread keeps it from being finished.
     func run() throws(PatcherError) -> Int {
-        let open = session.installed.filter { Self.halfWay.contains($0.state) }
+        let open = session.installed.filter { $0.state.isHalfWay }
         if let other = open.first(where: { context.isAlive($0.patcher) && $0.patcher != context.patcher }) {
             throw PatcherError(
                 Finding(
@@ -50,7 +48,7 @@ struct Recovery {
             if TransactionNumber.isGroup(transaction) {
                 isTakenBack = try GroupRecovery.isTakenBack(transaction, session)
             }
-            let current = session.installed.filter { Self.halfWay.contains($0.state) }
+            let current = session.installed.filter { $0.state.isHalfWay }
             try finish(
                 current.filter { TransactionNumber.plain($0.transaction) == transaction }, isTakenBack: isTakenBack)
         }
@@ -130,6 +128,17 @@ struct Recovery {
                     .processUnfinished,
                     "an operation on process \(session.process) that was killed half-way can't"
                         + " be taken back yet: \(finding.message)", evidence: ["pid": "\(session.process)"]))
+        }
+    }
+}
+
+extension InstalledPatch.State {
+    /// Whether a transaction is, or was, under way. (A set of such states would cost each start of the command more
+    /// than all questions put to it.)
+    var isHalfWay: Bool {
+        switch self {
+        case .prepared, .committing, .undoing: true
+        case .committed, .undone: false
         }
     }
 }

@@ -86,7 +86,7 @@ struct RecoverOperation: ChangeOperation {
         _ session: ProcessSession, _ unit: [ProcessID], _ context: PatcherContext, _ transaction: UInt64
     ) throws(PatcherError) -> Preparation {
         guard Recovery.isNeeded(session) else { return .over(nil) }
-        let names = session.installed.filter { Recovery.halfWay.contains($0.state) }.map(\.name).uniqued()
+        let names = session.installed.filter { $0.state.isHalfWay }.map(\.name).uniqued()
         let count = try Recovery(session: session, unit: unit, context: context, deadline: deadline).run()
         return .over(
             ProcessOutcome(session.process, session.name, .applied, patches: names, recovered: count))

@@ -14,6 +14,8 @@ final class StartHolder {
     private var lists = LinkerLists()
     private var reader = ProcReader()
 
+    /// How long a thread that holds somebody doesn't look for others, in nanoseconds.
+    private static let moment: UInt64 = 500_000
     /// Codes that mean: not yet, perhaps at the next place.
     private static let notYet: Set<FindingCode> = [.processStarting, .processSymbol]
 
@@ -37,30 +39,29 @@ final class StartHolder {
 
     /// Works until the queue is over.
     func run() {
-        var nap: UInt64 = 10_000
-        while !queue.isOver {
-            var isIdle = true
-            if let entry = queue.next(waiting: held.isEmpty) {
-                begin(entry)
-                isIdle = false
+        do throws(SystemError) {
+            let alarm = try StopAlarm()
+            while !queue.isOver {
+                if let entry = queue.next(waiting: held.isEmpty) { begin(entry) }
+                let answer = wait(alarm)
+                if let thread = answer.thread { serve(thread, answer.status) } else { dropOverdue() }
             }
-            let answer = Tracing.waitForAnyOfThisThread(block: false)
-            if let thread = answer.thread {
-                serve(thread, answer.status)
-                isIdle = false
-            }
-            guard isIdle else {
-                nap = 10_000
-                continue
-            }
-            dropOverdue()
-            if !held.isEmpty {
-                Nap.nanoseconds(nap)
-                nap = min(nap * 2, 500_000)
-            }
+        } catch {
+            // Nobody may wait for a holder that doesn't work.
+            tell(.notHeld(pid: 0, reason: "\(error.call): \(error.errno.name)"))
+            queue.end()
         }
         for thread in held.keys { Tracing.release(thread) }
         _ = context.orphans.settle(until: MonotonicTime.now.advanced(by: .seconds(1)))
+    }
+
+    /// Waits until somebody stops; for a moment only, because others may have come to be held.
+    private func wait(_ alarm: borrowing StopAlarm) -> Tracing.WaitAnswer {
+        let answer = Tracing.waitForAnyOfThisThread(block: false)
+        guard answer.thread == nil, !held.isEmpty else { return answer }
+        alarm.set(nanoseconds: Self.moment)
+        defer { alarm.set(nanoseconds: 0) }
+        return Tracing.waitInterruptiblyForAny()
     }
 
     // MARK: Beginning

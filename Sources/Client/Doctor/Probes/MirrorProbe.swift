@@ -13,8 +13,9 @@ enum MirrorProbe: DoctorProbe {
         let source = status.address ?? "ADDRESS"
         let sync = "tsugite mirror sync \(folder) --from \(source)"
         var found: [Finding] = []
-        if let needed = status.bytesNeeded, UInt64(clamping: needed) + (64 << 20) > free {
-            found.append(space(folder, "it needs \(needed) bytes and \(free) are free", needed, free))
+        if let needed = status.bytesNeeded, UInt64(clamping: needed) + MirrorForecast.reserve > free {
+            let text = "it needs \(needed) bytes, and \(MirrorForecast.reserve) to spare; \(free) are free"
+            found.append(space(folder, text, needed, free))
         } else if let growth = status.growthPerDay, growth > 0, free / UInt64(growth) < 7 {
             let days = free / UInt64(growth)
             found.append(space(folder, "at \(growth) bytes a day its disk is full in \(days) days", growth, free))
