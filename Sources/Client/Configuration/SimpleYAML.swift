@@ -74,7 +74,7 @@ struct SimpleYAML {
             let character = line[index]
             if let open = quote {
                 if character == open { quote = nil }
-            } else if character == "\"" || character == "'", last == " " || last == "[" {
+            } else if character == "\"" || character == "'", last == " " || last == "[" || last == "," {
                 quote = character
             } else if character == "#", last == " " {
                 end = index
@@ -139,11 +139,31 @@ struct SimpleYAML {
         return (String(key), rest.drop { $0 == " " })
     }
 
+    /// What stands between the commas of a list; a comma in quotes belongs to its text.
+    private static func parts(_ text: Substring) -> [Substring] {
+        var parts: [Substring] = []
+        var start = text.startIndex
+        var quote: Character?
+        for index in text.indices {
+            let character = text[index]
+            if let open = quote {
+                if character == open { quote = nil }
+            } else if character == "\"" || character == "'", text[start..<index].allSatisfy({ $0 == " " }) {
+                quote = character
+            } else if character == "," {
+                parts.append(text[start..<index])
+                start = text.index(after: index)
+            }
+        }
+        parts.append(text[start...])
+        return parts.filter { part in part.contains { $0 != " " } }
+    }
+
     private static func scalar(_ text: Substring, _ number: Int) throws(YAMLError) -> YAMLValue {
         if text.hasPrefix("[") {
             guard text.hasSuffix("]") else { throw YAMLError(line: number, what: "the list isn't closed by ]") }
             var items: [YAMLValue] = []
-            for part in text.dropFirst().dropLast().split(separator: ",") {
+            for part in parts(text.dropFirst().dropLast()) {
                 let trimmed = part.drop { $0 == " " }
                 items.append(try scalar(trimmed.prefix { _ in true }.trimmingEnd(), number))
             }
