@@ -88,6 +88,28 @@ struct ClientJobTests {
         #expect(exitCode(try site.machine("refresh")) == 15)
     }
 
+    @Test func `a look for news doesn't read the whole catalogue, and does without its short form`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        let first = try site.machine("refresh")
+        #expect(exitCode(first) == 0, "\(first.errorText)")
+        let folder = site.root + "/var/lib/tsugite/catalogues"
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        let short = try #require(files.first { $0.hasSuffix(".offer") })
+        // Whoever reads the whole would stumble here.
+        let whole = folder + "/" + short.dropLast(6) + ".json"
+        let kept = try String(contentsOfFile: whole, encoding: .utf8)
+        try "damaged".write(toFile: whole, atomically: true, encoding: .utf8)
+        let second = try site.machine("refresh")
+        #expect(exitCode(second) == 0 && second.outputText == first.outputText, "\(second.errorText)")
+        try kept.write(toFile: whole, atomically: true, encoding: .utf8)
+        for damage in ["", "{}", "{\"version\":-1,\"entries\":0}"] {
+            try damage.write(toFile: folder + "/" + short, atomically: true, encoding: .utf8)
+            let third = try site.machine("refresh")
+            #expect(exitCode(third) == 0 && third.outputText == first.outputText, "\(third.errorText)")
+        }
+    }
+
     @Test func `plans wait for the next boot, and a replay puts the set back`() async throws {
         let site = try ClientSite()
         try site.publish()

@@ -20,15 +20,39 @@ public struct FetchStep: Sendable {
 
     /// What came of following the channels.
     public struct Result: Sendable {
-        /// What each offers, by label; for a channel that failed, what was known before.
-        public var catalogues: [String: Catalogue] = [:]
+        /// What each offers, in short, by label; for a channel that failed, what was known before.
+        public var offers: [String: Offer] = [:]
         /// Files that were brought, by target path.
         public var files: [String: String] = [:]
         /// What went wrong, by label.
         public var failures: [String: ChannelError] = [:]
 
-        /// What is known, without having asked.
-        public init(known: [String: Catalogue] = [:]) { catalogues = known }
+        /// Nothing was asked.
+        public init() {}
+    }
+
+    /// A catalogue in short.
+    ///
+    /// The whole may be megabytes, and a look whether there is news needs only this.
+    public struct Offer: Sendable, Equatable {
+        /// The timestamp's version: a higher one is newer.
+        public var version: Int
+        /// How many entries it has.
+        public var entries: Int
+
+        init(_ catalogue: Catalogue) {
+            version = catalogue.version
+            entries = catalogue.entries.count
+        }
+
+        init?(_ json: JSON?) {
+            guard let version = json?["version"]?.integer, let entries = json?["entries"]?.integer, version >= 0,
+                let number = Int(exactly: version), let count = Int(exactly: entries)
+            else { return nil }
+            (self.version, self.entries) = (number, count)
+        }
+
+        var json: JSON { ["version": .integer(Int64(version)), "entries": .integer(Int64(entries))] }
     }
 
     /// What is known without a network.
@@ -38,13 +62,13 @@ public struct FetchStep: Sendable {
     /// - Parameter wanted: target paths, by label.
     public func run(wanted: [String: [String]] = [:], isWhole: Bool = false) throws(ClientError) -> Result {
         var result = Result()
-        result.catalogues = try known()
+        result.offers = try store.offers(configuration)
         guard !configuration.channels.isEmpty else { return result }
         let request = FetchRequest(
             channels: configuration.channels.filter { wanted.isEmpty || wanted[$0.label] != nil }.map { source in
                 FetchRequest.Channel(
                     label: source.label, address: source.url, trustedRoot: store.paths.root + source.trustedRoot,
-                    known: result.catalogues[source.label]?.version ?? 0, isWhole: isWhole,
+                    known: result.offers[source.label]?.version ?? 0, isWhole: isWhole,
                     wanted: wanted[source.label] ?? [])
             }, proxy: configuration.proxy.flatMap { $0 == "none" ? nil : $0 }, authorities: configuration.caFile)
         for answer in try answers(to: request) { try take(answer, into: &result) }
@@ -79,16 +103,20 @@ public struct FetchStep: Sendable {
         for file in answer.files.entries { result.files[file.key] = file.value }
         guard let catalogue = answer.catalogue else { return }
         // A process that was taken over could answer with an older one; the other rules it can't bend either.
-        if let before = result.catalogues[answer.label], catalogue.version < before.version {
+        if let before = result.offers[answer.label], catalogue.version < before.version {
             result.failures[answer.label] = ChannelError(
                 .rollback, answer.label, "version \(catalogue.version) after \(before.version)")
             return
         }
-        result.catalogues[answer.label] = catalogue
+        let offer = Offer(catalogue)
+        result.offers[answer.label] = offer
+        // The short form last: if the power goes in between, the catalogue is asked for once more.
         try asClient { () throws(SystemError) in
             try FileSystem.makeDirectory(store.paths.catalogues)
             try FileSystem.replace(
                 "\(store.paths.catalogues)/\(answer.label).json", with: catalogue.json.compactBytes)
+            try FileSystem.replace(
+                "\(store.paths.catalogues)/\(answer.label).offer", with: offer.json.compactBytes)
         }
     }
 }
@@ -104,6 +132,25 @@ extension StateStore {
                 try Catalogue(
                     JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
             }
+        }
+        return found
+    }
+
+    /// The same in short; a catalogue without its short form is read whole.
+    func offers(_ configuration: Configuration) throws(ClientError) -> [String: FetchStep.Offer] {
+        var found: [String: FetchStep.Offer] = [:]
+        for source in configuration.channels {
+            let path = "\(paths.catalogues)/\(source.label)"
+            guard FileFacts.exists(path + ".json") else { continue }
+            if let bytes = try? FileSystem.read(path + ".offer", limit: 4096),
+                let offer = FetchStep.Offer(try? JSON.parse(bytes, subject: path))
+            {
+                found[source.label] = offer
+                continue
+            }
+            var one = configuration
+            one.channels = [source]
+            found[source.label] = try catalogues(one)[source.label].map { FetchStep.Offer($0) }
         }
         return found
     }

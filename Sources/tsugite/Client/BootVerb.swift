@@ -90,9 +90,8 @@ struct Refresh: ParsableCommand {
             }
             let result = try session.refresh(try client.fetchStep(session), isWhole: whole)
             for source in session.configuration.channels {
-                let catalogue = result.catalogues[source.label]
-                Output.result(
-                    "\(source.label): version \(catalogue?.version ?? 0), \(catalogue?.entries.count ?? 0) entries")
+                let offer = result.offers[source.label]
+                Output.result("\(source.label): version \(offer?.version ?? 0), \(offer?.entries ?? 0) entries")
             }
             for failure in result.failures.values { Output.note("tsugite: \(failure.finding)") }
             if let failure = result.failures.values.first { throw ExitStatus(failure.finding).exit }
@@ -106,14 +105,14 @@ enum Automatic {
         let log = JournalLine(session)
         if let finding = KillSwitch.finding(session.store.paths) { return log.info("\(finding)") }
         let step = try client.fetchStep(session)
-        let found = asks ? try session.refresh(step) : FetchStep.Result(known: try step.known())
+        let found = asks ? try session.refresh(step) : FetchStep.Result()
         if !asks { log.debug("the channels aren't asked yet: check_interval") }
         for failure in found.failures.values { log.error("tsugite: \(failure.finding)") }
-        for (label, catalogue) in found.catalogues.sorted(by: { $0.key < $1.key }) {
-            log.debug("\(label): version \(catalogue.version), \(catalogue.entries.count) entries")
+        for (label, offer) in found.offers.sorted(by: { $0.key < $1.key }) {
+            log.debug("\(label): version \(offer.version), \(offer.entries) entries")
         }
         if let trial = try session.judgeTrials(at: UTCTime.now().seconds) { log.info(ActionText.report(trial)) }
-        let planner = try session.planner(found.catalogues)
+        let planner = try session.planner(try step.known())
         let mayInstall = verb == "late" || (session.configuration.autoinstall && session.isInWindow)
         // What is installed goes into new processes in any case.
         var plan = mayInstall ? planner.upgrade() : planner.follow()

@@ -129,9 +129,9 @@ struct InstallRun {
         if session.configuration.channels.isEmpty {
             throw ClientError(Finding(.sourceDetached, "no channel is attached to this machine"))
         }
-        let found = isOffline ? FetchStep.Result(known: try step.known()) : try session.refresh(step)
+        let found = isOffline ? FetchStep.Result() : try session.refresh(step)
         for failure in found.failures.values { Output.note("tsugite: \(failure.finding)") }
-        let plan = try makePlan(try session.planner(found.catalogues))
+        let plan = try makePlan(try session.planner(try step.known()))
         guard !plan.steps.isEmpty else {
             // Without an answer from the channels, "nothing to do" would be a guess.
             if let failure = found.failures.values.first { throw ExitStatus(failure.finding).exit }
