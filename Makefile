@@ -185,6 +185,12 @@ corpus-sample: ## the same for the fixes of two small packages, effects and own 
 	Tests/Corpus/run $(TSUGITE) --packages less,libtasn1-6 --again --results .build/corpus/sample.tsv
 	Tests/Corpus/report --check .build/corpus/sample.tsv
 
+.PHONY: clean-root
+clean-root: ## make one patch on this machine and in a throw-away root, and compare the bytes (needs root)
+	@scripts/setup build corpus machine
+	@$(MAKE) -s build
+	Tests/Corpus/clean-root $(TSUGITE)
+
 .PHONY: warm
 warm: ## how long a one-file fix takes with the package in the cache, beside its limit of 5 s plus twice its compile
 	@scripts/setup build corpus
