@@ -51,18 +51,25 @@ struct BusyThread {
 ///
 /// A function that several threads call all the time is hardly ever free by chance. So after some tries the threads
 /// that run in watched code are let run on for moments, while all others stay: each has to leave only once, not all at
-/// the same time. That goes on for at most ``patience``.
+/// the same time. That goes on for at most 3 ms, after many tries 30 ms.
 struct Pause {
     let memory: ProcessMemory
     let space: AddressSpace
     let unwinder: Unwinder?
-    /// Whether running threads may be waited for while the others are held.
-    let isPersistent: Bool
+    /// How many tries there were before: later ones are more patient.
+    let triesBefore: Int
     /// What the patch's author wants to run while everybody stands still.
     var hooks: StopHooks?
 
-    private static let patience: UInt64 = 3_000_000
-    private static let moment: UInt64 = 10_000
+    private static let triesBeforePersistence = 4
+    private static let triesBeforeEndurance = 64
+
+    /// Whether running threads may be waited for while the others are held.
+    private var isPersistent: Bool { triesBefore > Self.triesBeforePersistence }
+    /// On a loaded machine a thread that is let run may wait for its turn on a processor longer than most pauses take.
+    private var isEnduring: Bool { triesBefore > Self.triesBeforeEndurance }
+    private var patience: UInt64 { isEnduring ? 30_000_000 : 3_000_000 }
+    private var moment: UInt64 { isEnduring ? 1_000_000 : 10_000 }
 
     /// One attempt.
     func attempt(
@@ -95,7 +102,7 @@ struct Pause {
         let rest = hold.sleepers..<hold.count
         guard (0..<hold.count).contains(where: { unsafe hold.threads[$0].phase == .stopped }) else { return .gone }
         if scan.look(&hold, rest, watch, space, memory) > 0, var obstacle = settle(&hold, rest, watch) {
-            while isPersistent, MonotonicTime.now.nanoseconds - start < Self.patience, nudge(&hold, rest) {
+            while isPersistent, MonotonicTime.now.nanoseconds - start < patience, nudge(&hold, rest) {
                 guard scan.look(&hold, rest, watch, space, memory) > 0, let next = settle(&hold, rest, watch) else {
                     return hold.isStill() ? nil : .restless
                 }
@@ -113,7 +120,7 @@ struct Pause {
             let thread = unsafe hold.threads[index]
             guard thread.phase == .stopped, thread.verdict == .busy else { continue }
             guard thread.registers.systemCall < 0 else { return false }
-            hold.nudge(index, Self.moment)
+            hold.nudge(index, moment)
             nudged = true
         }
         return nudged

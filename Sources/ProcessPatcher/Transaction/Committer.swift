@@ -49,7 +49,6 @@ struct Committer {
     /// tries.
     private static let longestIfRunning: UInt64 = 3_000_000
     private static let manyTries = 200
-    private static let triesBeforePersistence = 4
     /// How long a thread may take to stop at first; a loaded machine needs more.
     private static let shortestPatience: UInt64 = 20_000_000
     /// A process that seems to sleep is stopped again after this time all the same.
@@ -76,7 +75,7 @@ struct Committer {
             try hold.attach()
             let pause = Pause(
                 memory: session.memory, space: session.space, unwinder: unwinder,
-                isPersistent: tries > Self.triesBeforePersistence, hooks: hooks)
+                triesBefore: tries, hooks: hooks)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {

@@ -21,7 +21,6 @@ struct GroupChange {
 
     private static let shortest: UInt64 = 200_000
     private static let longest: UInt64 = 100_000_000
-    private static let triesBeforePersistence = 4
 
     /// Runs the change; the outcomes of all members, alike in their result.
     func run() throws(PatcherError) -> [ProcessOutcome] {
@@ -43,7 +42,7 @@ struct GroupChange {
             if members.isEmpty { return over }
             tries += 1
             let mark = LastProcess.now()
-            switch attempt(members, isPersistent: tries > Self.triesBeforePersistence, since: mark) {
+            switch attempt(members, tries, since: mark) {
             case .done(let outcomes): return over + outcomes
             case .failed(let failure): return over + abandon(members, because: failure, tries)
             case .grown:
@@ -178,10 +177,10 @@ struct GroupChange {
         }
 
         /// Stops the member and looks; nil if nobody is in the way.
-        func arrest(isPersistent: Bool) -> Attempt? {
+        func arrest(triesBefore: Int) -> Attempt? {
             let pause = Pause(
                 memory: member.change.session.memory, space: member.change.session.space,
-                unwinder: member.unwinder, isPersistent: isPersistent)
+                unwinder: member.unwinder, triesBefore: triesBefore)
             var middle: UInt64 = 0
             return pause.arrest(&hold, member.watch, member.scan, &middle)
         }
@@ -194,7 +193,7 @@ struct GroupChange {
         func letGo() { hold.letGo() }
     }
 
-    private func attempt(_ members: [Member], isPersistent: Bool, since mark: LastProcess) -> Step {
+    private func attempt(_ members: [Member], _ tries: Int, since mark: LastProcess) -> Step {
         var held: [Held] = []
         defer { for entry in held { entry.letGo() } }
         for member in members where !member.isGone {
@@ -213,7 +212,7 @@ struct GroupChange {
         }
         let start = MonotonicTime.now.nanoseconds
         for entry in held {
-            guard let obstacle = entry.arrest(isPersistent: isPersistent) else { continue }
+            guard let obstacle = entry.arrest(triesBefore: tries) else { continue }
             if case .gone = obstacle {
                 entry.member.isGone = true
                 continue
