@@ -12,4 +12,7 @@ public struct PatchInput: Sendable {
         self.patch = patch
         self.digest = digest
     }
+
+    /// Makes an input of a patch file.
+    public init(_ file: PatchFile) { self.init(file.patch, digest: file.id) }
 }

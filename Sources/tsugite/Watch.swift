@@ -41,10 +41,7 @@ struct Watch: ParsableCommand {
 
     func run() throws {
         try reportingErrors(json: output.json) {
-            let patches = try files.map { path in
-                let file = try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize))
-                return PatchInput(file.patch, digest: file.id)
-            }
+            let patches = try files.map { try PatchFiles.forProcesses($0).input }
             let isJSON = output.json
             let options = Watcher.Options(
                 patience: hold.duration, never: try never.list(), files: places, allowData: allowData,

@@ -81,8 +81,7 @@ struct Agent: ParsableCommand {
             try conversation.say(answer)
         case .apply:
             let patches = try (request.files ?? []).map { path in
-                let file = try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize))
-                return PatchInput(file.patch, digest: file.id)
+                PatchInput(try PatchFile(ByteStorage(reading: path, limit: LivePatch.Limits.fileSize)))
             }
             let options = ProcessPatcher.ApplyOptions(
                 wait: request.duration, allowReplace: request.replace ?? false,

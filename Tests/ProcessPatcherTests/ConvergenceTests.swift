@@ -78,7 +78,7 @@ extension ProcessTests {
             let report = try ProcessPatcher.apply(
                 [patch], to: both, ProcessPatcher.ApplyOptions(wait: .seconds(1)))
             #expect(report.result == .partial)
-            try records.note(report, [(patch, file)])
+            try records.note(report, [(patch, ByteStorage(file))])
             let status = try ProcessPatcher.status(both, records: records)
             #expect(status.deferred.map(\.pid) == [victim.pid.rawValue])
             #expect(status.deferred.first?.finding?.code == .processBusy)
@@ -86,12 +86,12 @@ extension ProcessTests {
             // Tried again and still busy: one record, with both rounds' tries.
             let first = status.deferred.first?.tries ?? 0
             let again = try apply([patch], victim, wait: .milliseconds(200))
-            try records.note(again, [(patch, file)])
+            try records.note(again, [(patch, ByteStorage(file))])
             #expect((records.all().first?.tries ?? 0) > first)
             #expect(victim.ask("leave") == "ok")
             let last = try apply([patch], victim)
             try expectApplied(last)
-            try records.note(last, [(patch, file)])
+            try records.note(last, [(patch, ByteStorage(file))])
             #expect(records.all().isEmpty)
         }
 
@@ -102,7 +102,7 @@ extension ProcessTests {
             let patch = try lab.patch(replacing: ["stay"])
             #expect(victim.ask("stay") == "ok")
             let report = try apply([patch], victim, wait: .milliseconds(100))
-            try records.note(report, [(patch, try patch.patch.encoded())])
+            try records.note(report, [(patch, ByteStorage(try patch.patch.encoded()))])
             #expect(records.all().count == 1)
             victim.kill()
             #expect(records.all().isEmpty)

@@ -38,11 +38,16 @@ private final class Watching {
         }
     }
 
-    init(_ patches: [PatchInput], files: [String], sweep: Duration = .milliseconds(200)) throws {
+    init(
+        _ patches: [PatchInput], files: [String], sweep: Duration = .milliseconds(200),
+        records: DeferredRecords? = nil
+    ) throws {
         let events = events
         let watcher = try Watcher(
             patches,
-            Watcher.Options(patience: .seconds(10), sweep: sweep, files: files, observer: { events.add($0) }))
+            Watcher.Options(
+                patience: .seconds(10), sweep: sweep, files: files, records: records,
+                observer: { events.add($0) }))
         self.watcher = watcher
         task = Background { _ in
             try watcher.run()
@@ -164,6 +169,23 @@ extension ProcessTests {
             for _ in 0..<200 where old.ask("a") != "42" { usleep(50_000) }
             #expect(old.ask("a") == "42")
             #expect(watching.events.outcomes(.late).contains { $0.pid == old.pid.rawValue })
+        }
+
+        @Test func `who was deferred, and is changed by the watcher, isn't said to wait any more`() throws {
+            let lab = try Lab.of()
+            let victim = try lab.start()
+            let records = DeferredRecords(lab.compiler.path("records-of-watch"))
+            let patch = try lab.patch(replacing: ["stay", "answer"])
+            #expect(victim.ask("stay") == "ok")
+            let report = try apply([patch], victim, wait: .milliseconds(100))
+            try records.note(report, [(patch, ByteStorage(try patch.patch.encoded()))])
+            #expect(records.all().map(\.pid) == [victim.pid.rawValue])
+            let watching = try Watching([patch], files: [lab.program], records: records)
+            defer { watching.end() }
+            #expect(victim.ask("leave") == "ok")
+            for _ in 0..<200 where !records.all().isEmpty { usleep(50_000) }
+            #expect(records.all().isEmpty)
+            #expect(victim.ask("a") == "42")
         }
 
         @Test func `a storm of starts has no unpatched window`() throws {

@@ -37,8 +37,7 @@ public struct ProcessEngine: PatchEngine {
             let storage = try asClient { () throws(FileError) in
                 try ByteStorage(reading: path, limit: LivePatch.Limits.fileSize)
             }
-            let file = try asClient { () throws(PatchFileError) in try PatchFile(storage) }
-            inputs.append(PatchInput(file.patch, digest: file.id))
+            inputs.append(PatchInput(try asClient { () throws(PatchFileError) in try PatchFile(storage) }))
         }
         let options = ProcessPatcher.ApplyOptions(wait: wait, allowReplace: true)
         return try asClient { () throws(PatcherError) in

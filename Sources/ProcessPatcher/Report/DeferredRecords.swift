@@ -1,3 +1,4 @@
+import ELF
 public import Findings
 import FoundationEssentials
 public import Linux
@@ -49,33 +50,42 @@ public struct DeferredRecords: Sendable {
     ///
     /// - Parameters:
     ///   - report: what applying came to.
-    ///   - patches: the patches that were applied, each with its file's bytes.
-    public func note(_ report: OperationReport, _ patches: [(input: PatchInput, file: [UInt8])]) throws(SystemError)
+    ///   - patches: the patches that were applied, each with its file.
+    public func note(_ report: OperationReport, _ patches: [(input: PatchInput, file: ByteStorage)])
+        throws(SystemError)
     {
         guard report.operation == "apply" else { return }
+        forget(report, patches.map(\.input))
         var reader = ProcReader()
-        for outcome in report.processes {
-            for (input, file) in patches {
-                let id = input.digest.description
-                let process = ProcessID(outcome.pid)
-                guard outcome.result == .deferred, let stat = try? reader.stat(of: process) else {
-                    forget(outcome.pid, id)
-                    continue
-                }
-                if (try? FileFacts.of(patchFile(id))) == nil {
-                    try FileSystem.makeDirectory(folder + "/patches", mode: 0o700)
-                    try FileSystem.replace(patchFile(id), with: file, mode: 0o600)
-                }
-                var record = DeferredRecord(
-                    pid: outcome.pid, startTime: stat.startTime, name: outcome.name, patch: input.patch.name,
-                    id: id,
-                    since: Self.now(), tries: outcome.tries, finding: outcome.finding)
-                if let old = read(path(outcome.pid, id)), old.startTime == stat.startTime {
-                    record.since = old.since
-                    record.tries += old.tries
-                }
-                try write(record)
-            }
+        for outcome in report.processes where outcome.result == .deferred {
+            guard let stat = try? reader.stat(of: ProcessID(outcome.pid)) else { continue }
+            for (input, file) in patches { try remember(outcome, stat.startTime, input, file) }
+        }
+    }
+
+    private func remember(
+        _ outcome: ProcessOutcome, _ startTime: UInt64, _ input: PatchInput, _ file: ByteStorage
+    ) throws(SystemError) {
+        let id = input.digest.description
+        if (try? FileFacts.of(patchFile(id))) == nil {
+            try FileSystem.makeDirectory(folder + "/patches", mode: 0o700)
+            try FileSystem.replace(patchFile(id), with: ByteView(file).bytes, mode: 0o600)
+        }
+        var record = DeferredRecord(
+            pid: outcome.pid, startTime: startTime, name: outcome.name, patch: input.patch.name, id: id,
+            since: Self.now(), tries: outcome.tries, finding: outcome.finding)
+        if let old = read(path(outcome.pid, id)), old.startTime == startTime {
+            record.since = old.since
+            record.tries += old.tries
+        }
+        try write(record)
+    }
+
+    /// Forgets who no longer waits for patches, as a report says; mostly nobody ever has.
+    func forget(_ report: OperationReport, _ patches: [PatchInput]) {
+        guard FileFacts.exists(records) else { return }
+        for outcome in report.processes where outcome.result != .deferred {
+            for patch in patches { forget(outcome.pid, patch.digest.description) }
         }
     }
 

@@ -150,7 +150,7 @@ public final class Watcher: Sendable {
             guard outcome.result == .applied || told.insert(ProcessID(outcome.pid)).inserted else { continue }
             options.observer?(.process(outcome, .late))
         }
-        try? options.records?.note(report, [])
+        options.records?.forget(report, patches)
     }
 
     /// Whether a process has none of the patches in any state: what was undone on purpose stays undone.

@@ -5,8 +5,8 @@ import Linux
 import LivePatch
 import ProcessPatcher
 
-/// A patch for processes, and the bytes of its file.
-typealias LoadedPatch = (input: PatchInput, file: [UInt8])
+/// A patch for processes, and its file.
+typealias LoadedPatch = (input: PatchInput, file: ByteStorage)
 
 /// The patch files that a verb was given: the file's kind decides whether it is for processes or for the kernel.
 enum PatchFiles {
@@ -39,8 +39,7 @@ enum PatchFiles {
     }
 
     private static func forProcesses(_ bytes: ByteStorage) throws -> LoadedPatch {
-        let file = try PatchFile(bytes)
-        return (PatchInput(file.patch, digest: file.id), ByteView(bytes).bytes)
+        (PatchInput(try PatchFile(bytes)), bytes)
     }
 
     /// Whether a file is for a kernel; a file that isn't ELF is left to the reader of patches for processes.
