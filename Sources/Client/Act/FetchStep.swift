@@ -125,33 +125,37 @@ extension StateStore {
     /// What the attached channels offered when they were last reached, by label.
     func catalogues(_ configuration: Configuration) throws(ClientError) -> [String: Catalogue] {
         var found: [String: Catalogue] = [:]
-        for source in configuration.channels {
-            let path = "\(paths.catalogues)/\(source.label).json"
-            guard FileFacts.exists(path) else { continue }
-            found[source.label] = try asClient { () throws(ChannelError) in
-                try Catalogue(
-                    JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
-            }
-        }
+        for source in configuration.channels { found[source.label] = try catalogue(source.label) }
         return found
     }
 
     /// The same in short; a catalogue without its short form is read whole.
     func offers(_ configuration: Configuration) throws(ClientError) -> [String: FetchStep.Offer] {
         var found: [String: FetchStep.Offer] = [:]
-        for source in configuration.channels {
-            let path = "\(paths.catalogues)/\(source.label)"
-            guard FileFacts.exists(path + ".json") else { continue }
-            if let bytes = try? FileSystem.read(path + ".offer", limit: 4096),
-                let offer = FetchStep.Offer(try? JSON.parse(bytes, subject: path))
-            {
-                found[source.label] = offer
-                continue
+        for label in configuration.channels.map(\.label) {
+            if let offer = offer(label) {
+                found[label] = offer
+            } else if let catalogue = try catalogue(label) {
+                found[label] = FetchStep.Offer(catalogue)
             }
-            var one = configuration
-            one.channels = [source]
-            found[source.label] = try catalogues(one)[source.label].map { FetchStep.Offer($0) }
         }
         return found
+    }
+
+    /// What a channel offered; nil if it was never reached.
+    private func catalogue(_ label: String) throws(ClientError) -> Catalogue? {
+        let path = "\(paths.catalogues)/\(label).json"
+        guard FileFacts.exists(path) else { return nil }
+        return try asClient { () throws(ChannelError) in
+            try Catalogue(JSON.parse(try MetadataFile.read(path, limit: 256 << 20), subject: path), subject: path)
+        }
+    }
+
+    /// The short form, if there is one that makes sense beside the whole.
+    private func offer(_ label: String) -> FetchStep.Offer? {
+        let path = "\(paths.catalogues)/\(label)"
+        guard FileFacts.exists(path + ".json"), let bytes = try? FileSystem.read(path + ".offer", limit: 4096)
+        else { return nil }
+        return FetchStep.Offer(try? JSON.parse(bytes, subject: path))
     }
 }

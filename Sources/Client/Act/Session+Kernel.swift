@@ -19,9 +19,8 @@ extension Session {
     /// Applies an update to the running kernel.
     func installInKernel(_ update: InstalledUpdate, isTrial: Bool) throws(ClientError) -> [KernelReport] {
         let files = PatchStore(store.paths)
-        let running = try asClient { () throws(SystemError) in try KernelIdentity.current() }.buildID
         var reports: [KernelReport] = []
-        for patch in update.patches where patch.buildID == running {
+        for patch in try forRunningKernel(update) {
             guard files.has(patch) else { throw missing(update, files.path(patch.sha256)) }
             let path = files.path(patch.sha256)
             let report = try kernel.apply(path, replaces: !update.supersedes.isEmpty, wait: wait)
@@ -45,7 +44,12 @@ extension Session {
     /// Has the next boot apply an accepted update.
     func keepForBoot(_ update: InstalledUpdate) throws(ClientError) {
         let files = PatchStore(store.paths)
+        for patch in try forRunningKernel(update) { try kernel.keep(files.path(patch.sha256)) }
+    }
+
+    /// The files of an update that are for the kernel that runs: one or none.
+    private func forRunningKernel(_ update: InstalledUpdate) throws(ClientError) -> [InstalledUpdate.Patch] {
         let running = try asClient { () throws(SystemError) in try KernelIdentity.current() }.buildID
-        for patch in update.patches where patch.buildID == running { try kernel.keep(files.path(patch.sha256)) }
+        return update.patches.filter { $0.buildID == running }
     }
 }

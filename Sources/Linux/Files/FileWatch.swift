@@ -44,12 +44,7 @@ public struct FileWatch: ~Copyable, Sendable {
     }
 
     /// Waits until somebody waits; false if nobody does in time.
-    public borrowing func wait(milliseconds: Int32) -> Bool {
-        var asked = descriptor.rawValue
-        var ready: Int32 = 0
-        // Sound: count 1 for the one descriptor and the one answer.
-        return SystemCallResult(unsafe linux_poll(&asked, 1, milliseconds, &ready)).rawValue > 0
-    }
+    public borrowing func wait(milliseconds: Int32) -> Bool { descriptor.isReadable(milliseconds: milliseconds) }
 
     /// Takes the events that are there.
     public borrowing func read() throws(SystemError) -> [Event] {
@@ -88,33 +83,4 @@ public struct FileWatch: ~Copyable, Sendable {
         _ = linux_watch_allow(descriptor.rawValue, event.file)
         _ = linux_close(event.file)
     }
-}
-
-extension TracedThread {
-    /// Takes the duty to detach a thread that this operating system thread has seized already.
-    public static func adopt(_ id: ThreadID) -> TracedThread { TracedThread(adopting: id) }
-}
-
-extension OwnedDescriptor {
-    /// Whether there is something to read, or comes in time: poll(2).
-    public borrowing func isReadable(milliseconds: Int32) -> Bool {
-        var asked = rawValue
-        var ready: Int32 = 0
-        // Sound: count 1 for the one descriptor and the one answer.
-        return SystemCallResult(unsafe linux_poll(&asked, 1, milliseconds, &ready)).rawValue > 0
-    }
-
-    /// Reads one byte and forgets it; waits for it.
-    public borrowing func takeByte() {
-        var byte: UInt8 = 0
-        // Sound: the kernel writes at most the one byte.
-        _ = unsafe withUnsafeMutableBytes(of: &byte) { unsafe read(into: $0) }
-    }
-}
-
-extension ThreadList {
-    /// Whether a thread is one of this process.
-    ///
-    /// Opens nothing.
-    public static func isOwn(_ thread: ThreadID) -> Bool { FileFacts.exists("/proc/self/task/\(thread)") }
 }

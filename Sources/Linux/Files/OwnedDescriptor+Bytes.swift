@@ -94,3 +94,20 @@ extension OwnedDescriptor {
         try retryingInterrupts { linux_syncfs(rawValue) }.check("syncfs", name())
     }
 }
+
+extension OwnedDescriptor {
+    /// Whether there is something to read, or comes in time: poll(2).
+    public borrowing func isReadable(milliseconds: Int32) -> Bool {
+        var asked = rawValue
+        var ready: Int32 = 0
+        // Sound: count 1 for the one descriptor and the one answer.
+        return SystemCallResult(unsafe linux_poll(&asked, 1, milliseconds, &ready)).rawValue > 0
+    }
+
+    /// Reads one byte and forgets it; waits for it.
+    public borrowing func takeByte() {
+        var byte: UInt8 = 0
+        // Sound: the kernel writes at most the one byte.
+        _ = unsafe withUnsafeMutableBytes(of: &byte) { unsafe read(into: $0) }
+    }
+}

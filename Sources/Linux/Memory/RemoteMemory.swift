@@ -139,6 +139,11 @@ extension RemoteMemory {
         return UInt64(littleEndian: word)
     }
 
+    /// Writes one 64-bit word, also over read-only text.
+    public borrowing func write(word: UInt64, at address: RemoteAddress) throws(SystemError) {
+        try write(word.littleEndianBytes, at: address)
+    }
+
     /// Writes all bytes, also over read-only text.
     public borrowing func write(_ bytes: [UInt8], at address: RemoteAddress) throws(SystemError) {
         let range = RemoteRange(start: address, count: UInt64(bytes.count))
@@ -189,4 +194,9 @@ extension RemoteMemory {
     private borrowing func describe(_ range: RemoteRange) -> String {
         "memory \(range) of process \(process)"
     }
+}
+
+extension UInt64 {
+    /// The eight bytes as they stand in memory.
+    public var littleEndianBytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> UInt64(8 * $0)) } }
 }

@@ -104,6 +104,11 @@ public struct ThreadList: ~Copyable, Sendable {
         directory.first(of: "\(thread)/stat") { ProcessStat.state(in: $0) }
     }
 
+    /// Whether a thread is one of this process.
+    ///
+    /// Opens nothing.
+    public static func isOwn(_ thread: ThreadID) -> Bool { FileFacts.exists("/proc/self/task/\(thread)") }
+
     /// The threads that a process has now.
     public static func now(of process: ProcessID) throws(SystemError) -> [ThreadID] {
         var list = try ThreadList(of: process)

@@ -67,20 +67,33 @@ extension ProcReader {
         try parse("/proc/\(process)/cgroup") { Self.controlGroups(in: $0) }
     }
 
-    /// Lines are `hierarchy:controllers:path`, and the path may hold colons; nil if one is malformed.
     static func controlGroups(in text: Span<UInt8>) -> [String]? {
         var found: [String] = []
+        let isWhole = forEachControlGroup(in: text) { _, path in
+            found.append(text.text(path))
+            return true
+        }
+        return isWhole ? found : nil
+    }
+
+    /// Lines are `hierarchy:controllers:path`, and the path may hold colons; version 2 is `0::path`.
+    ///
+    /// Ends when `body`, which is given the start of the line and the path, answers false; false if a line before that
+    /// is malformed.
+    private static func forEachControlGroup(
+        in text: Span<UInt8>, _ body: (_ line: Int, _ path: Range<Int>) -> Bool
+    ) -> Bool {
         var position = 0
         while position < text.count {
             let end = text.firstIndex(of: 0x0a, from: position, text.count)
             let colon = text.firstIndex(of: 0x3a, from: position, end)
-            guard colon < end else { return nil }
+            guard colon < end else { return false }
             let second = text.firstIndex(of: 0x3a, from: colon + 1, end)
-            guard second < end else { return nil }
-            found.append(text.text(second + 1..<end))
+            guard second < end else { return false }
+            if !body(position, second + 1..<end) { return true }
             position = end + 1
         }
-        return found
+        return true
     }
 
     /// Texts that each end with a zero byte; a last one without it counts too.
@@ -95,22 +108,14 @@ extension ProcReader {
         return found
     }
 
-    /// Lines are `hierarchy:controllers:path`; version 2 is `0::path`.
-    ///
-    /// The path may hold colons.
+    /// The path in version 2, else in the first hierarchy.
     static func controlGroup(in text: Span<UInt8>) -> String? {
-        var first: String?
-        var position = 0
-        while position < text.count {
-            let end = text.firstIndex(of: 0x0a, from: position, text.count)
-            let colon = text.firstIndex(of: 0x3a, from: position, end)
-            guard colon < end else { return nil }
-            let second = text.firstIndex(of: 0x3a, from: colon + 1, end)
-            guard second < end else { return nil }
-            if text.hasBytes("0::", at: position, end) { return text.text(second + 1..<end) }
-            if first == nil { first = text.text(second + 1..<end) }
-            position = end + 1
+        var chosen: Range<Int>?
+        let isWhole = forEachControlGroup(in: text) { line, path in
+            let isVersion2 = text.hasBytes("0::", at: line, path.upperBound)
+            if isVersion2 || chosen == nil { chosen = path }
+            return !isVersion2
         }
-        return first
+        return isWhole ? chosen.map { text.text($0) } : nil
     }
 }

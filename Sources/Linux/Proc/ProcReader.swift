@@ -28,6 +28,12 @@ public struct ProcReader: Sendable {
         body(buffer.span.extracting(0..<count))
     }
 
+    /// Reads a file as text.
+    public mutating func text(_ path: String) throws(SystemError) -> String {
+        try read(path)
+        return contents { $0.text(0..<$0.count) }
+    }
+
     /// Reads a file and parses it; a parser that answers nil means EBADMSG.
     mutating func parse<Result>(
         _ path: String, _ parser: (Span<UInt8>) -> Result?

@@ -27,14 +27,18 @@ extension Tracing {
     /// Waits until the thread changes state or a signal interrupts the wait (EINTR): see ``StopAlarm``.
     @inline(__always)
     public static func waitInterruptibly(_ thread: ThreadID) -> WaitAnswer {
-        let answer = linux_wait(thread.rawValue, LINUX_WALL)
-        return WaitAnswer(result: SystemCallResult(answer.result), rawStatus: answer.status)
+        waitInterruptibly(thread.rawValue, LINUX_WALL)
     }
 
     /// Waits until any thread that the calling thread traces changes state, or a signal interrupts the wait.
     @inline(__always)
     public static func waitInterruptiblyForAny() -> WaitAnswer {
-        let answer = linux_wait(-1, LINUX_WALL | LINUX_WNOTHREAD)
+        waitInterruptibly(-1, LINUX_WALL | LINUX_WNOTHREAD)
+    }
+
+    @inline(__always)
+    private static func waitInterruptibly(_ id: Int32, _ options: Int32) -> WaitAnswer {
+        let answer = linux_wait(id, options)
         return WaitAnswer(result: SystemCallResult(answer.result), rawStatus: answer.status)
     }
 }

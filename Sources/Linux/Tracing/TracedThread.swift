@@ -9,8 +9,6 @@ public struct TracedThread: ~Copyable {
 
     private init(id: ThreadID) { self.id = id }
 
-    init(adopting id: ThreadID) { self.id = id }
-
     /// Attaches to a thread without stopping it.
     ///
     /// - Throws: EPERM if another tracer has it, it is a kernel thread, or the rights are missing; ESRCH if
@@ -21,6 +19,9 @@ public struct TracedThread: ~Copyable {
         try Tracing.seize(id, options: options).check("ptrace(PTRACE_SEIZE)", "thread \(id)")
         return TracedThread(id: id)
     }
+
+    /// Takes the duty to detach a thread that this operating system thread has seized already.
+    public static func adopt(_ id: ThreadID) -> TracedThread { TracedThread(id: id) }
 
     deinit { Tracing.release(id) }
 

@@ -222,8 +222,7 @@ struct BorrowedThread: ~Copyable {
     ) throws(SystemError) -> Bool {
         guard let entry = frame.subtracting(8), let behindCall = gadget.call.adding(2) else { return false }
         if !isPrepared { try writeRoom(from: frame, memory) }
-        let word = behindCall.rawValue
-        try memory.write((0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }, at: entry)
+        try memory.write(word: behindCall.rawValue, at: entry)
         var registers = original
         registers.prepareFunctionCall(function, arguments, stackPointer: entry)
         try thread.setRegisters(registers)

@@ -84,8 +84,7 @@ final class ProcessSession {
     /// anonymous.
     private static func mayBeImage(_ mapping: MemoryMapping) -> Bool {
         guard mapping.area.permissions.contains([.read, .execute]) else { return false }
-        return mapping.name.hasPrefix(ImageName.prefix) || mapping.name.hasPrefix("[anon:tsugite")
-            || (mapping.name.isEmpty && !mapping.area.isFile)
+        return ImageName.isOurs(mapping) || (mapping.name.isEmpty && !mapping.area.isFile)
     }
 
     /// The header at an address; nil if there is none of ours.
@@ -103,6 +102,17 @@ final class ProcessSession {
         try memory.write(HeaderCoding.journal(patch, tableSize: HeaderCoding.tableSize(patch)), at: at)
         if let index = installed.firstIndex(where: { $0.image.start == patch.image.start }) {
             installed[index] = patch
+        }
+    }
+
+    /// Changes the journals of a plan's images, in the order given, each to the state that `state` names.
+    func writeJournals(
+        _ entries: some Sequence<CommitPlan.Entry>, _ state: (CommitPlan.Entry) -> InstalledPatch.State
+    ) throws(PatcherError) {
+        for entry in entries {
+            var image = entry.image
+            image.state = state(entry)
+            try writeJournal(image)
         }
     }
 
@@ -135,6 +145,11 @@ enum LiveThread {
 enum ImageName {
     /// How `/proc/PID/maps` shows it.
     static let prefix = "/memfd:tsugite:"
+
+    /// Whether a mapping has such a name, or the one that anonymous memory is given in its place.
+    static func isOurs(_ mapping: MemoryMapping) -> Bool {
+        mapping.name.hasPrefix(prefix) || mapping.name.hasPrefix("[anon:tsugite")
+    }
 
     /// What is given to memfd_create(2): at most 249 bytes.
     static func name(_ patch: LivePatch, _ digest: Digest) -> String {

@@ -134,10 +134,9 @@ struct HookRunner {
                 table = sharedTable()
             }
             guard table != 0 else { throw SystemError(call: "mmap", errno: .noMemory, object: "shadow variables") }
-            let word = (0..<8).map { UInt8(truncatingIfNeeded: table >> UInt64(8 * $0)) }
             for root in roots {
                 guard let place = root.record.adding(HookRecord.table) else { continue }
-                try session.memory.remote.write(word, at: place)
+                try session.memory.remote.write(word: table, at: place)
             }
         } catch {
             throw PatcherError(error, session.process)

@@ -82,8 +82,7 @@ struct StoppedCall {
             restorer: gadget.restorer
         ).write(into: &room, at: 0)
         guard let behind = gadget.call.adding(2)?.rawValue else { return nil }
-        let word = (0..<8).map { UInt8(truncatingIfNeeded: behind >> UInt64(8 * $0)) }
-        guard (try? memory.remote.write(word + room, at: entry)) != nil else { return nil }
+        guard (try? memory.remote.write(behind.littleEndianBytes + room, at: entry)) != nil else { return nil }
     }
 
     /// Whether the thread may be inside a critical section of rseq(2); true if that can't be said.

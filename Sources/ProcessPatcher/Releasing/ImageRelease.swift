@@ -65,8 +65,7 @@ struct ImageRelease {
 
     private func unsearchable() -> String? {
         let made = session.space.mappings.first { mapping in
-            let isOurs = mapping.name.hasPrefix(ImageName.prefix) || mapping.name.hasPrefix("[anon:tsugite")
-            return mapping.area.permissions.contains(.execute) && !mapping.area.isFile && !isOurs
+            mapping.area.permissions.contains(.execute) && !mapping.area.isFile && !ImageName.isOurs(mapping)
                 && !mapping.name.hasPrefix("[v")
         }
         if made != nil { return "code that was made at run time may hold addresses of it" }
@@ -79,7 +78,7 @@ struct ImageRelease {
     private static func mayHold(_ mapping: MemoryMapping) -> Bool {
         let permissions = mapping.area.permissions
         guard permissions.contains(.read), !mapping.name.hasPrefix("[v") else { return false }
-        if mapping.name.hasPrefix(ImageName.prefix) { return true }
+        if ImageName.isOurs(mapping) { return true }
         return permissions.contains(.write) || !permissions.contains(.shared) && !permissions.contains(.execute)
     }
 

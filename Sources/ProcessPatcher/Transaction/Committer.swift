@@ -60,7 +60,7 @@ struct Committer {
         let scan = StackScan()
         let sites = SiteWriter(plan.writes, session.memory)
         try sites.touch()
-        try write(plan.journal.reversed()) { $0.during }
+        try session.writeJournals(plan.journal.reversed()) { $0.during }
         var unwinder: Unwinder?
         var tries = 0
         var delay = Self.shortest
@@ -80,7 +80,7 @@ struct Committer {
             let attempt = pause.attempt(&hold, watch, scan, sites)
             switch attempt {
             case .committed(let times):
-                try write(plan.journal.reversed()) { $0.after }
+                try session.writeJournals(plan.journal.reversed()) { $0.after }
                 return Result(kind: .committed, tries: tries, pause: times)
             case .needsUnwinder:
                 unwinder = Unwinder(session)
@@ -109,7 +109,8 @@ struct Committer {
                 }
                 if wait(attempt, tries, &hold, &delay) { break }
                 try takeBack(plan)
-                return Result(kind: .deferred(evidence(lastBusy ?? attempt, tries, same)), tries: tries)
+                return Result(
+                    kind: .deferred(Obstacle(session).finding(lastBusy ?? attempt, tries, same)), tries: tries)
             }
             try session.refreshMappings()
         }
@@ -138,17 +139,7 @@ struct Committer {
 
     /// The state before: no byte was changed.
     private func takeBack(_ plan: CommitPlan) throws(PatcherError) {
-        try write(plan.journal) { $0.abandoned }
-    }
-
-    private func write(
-        _ entries: [CommitPlan.Entry], _ state: (CommitPlan.Entry) -> InstalledPatch.State
-    ) throws(PatcherError) {
-        for entry in entries {
-            var image = entry.image
-            image.state = state(entry)
-            try session.writeJournal(image)
-        }
+        try session.writeJournals(plan.journal) { $0.abandoned }
     }
 
     // MARK: Between two tries
@@ -181,79 +172,7 @@ struct Committer {
         guard case .busy(let busy) = attempt else { return nil }
         var reader = ProcReader()
         let path = "/proc/\(busy.process)/task/\(busy.thread)/syscall"
-        guard (try? reader.read(path)) != nil else { return nil }
-        let text = reader.contents { bytes in
-            String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
-        }
+        guard let text = try? reader.text(path) else { return nil }
         return text.isEmpty || text.hasPrefix("running") ? nil : text
     }
-
-    // MARK: Evidence
-
-    func evidence(_ attempt: Attempt, _ tries: Int, _ same: SameCall = SameCall()) -> Finding {
-        switch attempt {
-        case .busy(let busy): return busyFinding(busy, tries, same)
-        case .unstoppable(let thread):
-            return Finding(
-                .processUnstoppable, "thread \(thread) of process \(session.process) did not stop",
-                evidence: ["pid": "\(session.process)", "tid": "\(thread)", "tries": "\(tries)"])
-        default:
-            return Finding(
-                .processUnstoppable, "process \(session.process) starts threads faster than they can be stopped",
-                evidence: ["pid": "\(session.process)", "tries": "\(tries)"])
-        }
-    }
-
-    private func busyFinding(_ busy: BusyThread, _ tries: Int, _ same: SameCall) -> Finding {
-        var reader = ProcReader()
-        let name = (try? reader.name(of: busy.thread, in: busy.process)) ?? "?"
-        let symbols = Symboliser(session)
-        let isLoop = same.isLoop
-        var finding = Finding(
-            isLoop ? .processNeverReturns : .processBusy,
-            "thread \(busy.thread) (\(name)) of process \(busy.process) "
-                + (isLoop ? "hasn't left one call of \(busy.function)" : "stayed in \(busy.function)"),
-            evidence: [
-                "pid": "\(busy.process)", "tid": "\(busy.thread)", "thread": name, "function": busy.function,
-                "tries": "\(tries)",
-            ])
-        for (index, address) in busy.frames.enumerated() {
-            finding.evidence.append(.init("frame \(index)", symbols.describe(address, isCall: index > 0)))
-        }
-        let unit = ControlGroups.unit(of: busy.process)
-        let restart = unit.map { "systemctl restart \($0)" } ?? "restart the program"
-        finding.remedy =
-            isLoop
-            ? "It keeps the old code for good: \(restart), or leave it deferred to its next start (tsugite watch)."
-            : "Wait longer (--wait 5m), wait at the function's return (--at-return), or \(restart)."
-        if busy.function == BusyThread.coroutine {
-            finding.remedy =
-                "Wait until it is back on its own stack (--wait 5m, or --at-return), or \(restart)."
-        }
-        return finding
-    }
-}
-
-/// Whether it was one and the same call that was in the way at every try: then it is a loop that never returns.
-struct SameCall {
-    private var thread: ThreadID?
-    private var frame: UInt64 = 0
-    private var since = MonotonicTime.now
-    private var isBroken = false
-    private static let longEnough = Duration.seconds(5)
-
-    init() {}
-
-    mutating func note(_ attempt: Attempt) {
-        guard case .busy(let busy) = attempt, busy.frameAddress != 0 else { return }
-        if thread == nil {
-            thread = busy.thread
-            frame = busy.frameAddress
-            since = MonotonicTime.now
-        } else if thread != busy.thread || frame != busy.frameAddress {
-            isBroken = true
-        }
-    }
-
-    var isLoop: Bool { thread != nil && !isBroken && since.advanced(by: Self.longEnough) < MonotonicTime.now }
 }

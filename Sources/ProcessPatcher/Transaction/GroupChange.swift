@@ -109,11 +109,7 @@ struct GroupChange {
             case .ready(let change):
                 do throws(PatcherError) {
                     let made = try Member(change)
-                    for entry in change.plan.journal.reversed() {
-                        var image = entry.image
-                        image.state = entry.during
-                        try session.writeJournal(image)
-                    }
+                    try session.writeJournals(change.plan.journal.reversed()) { $0.during }
                     member = made
                 } catch {
                     try? change.removeImages()
@@ -136,11 +132,7 @@ struct GroupChange {
         var outcomes: [ProcessOutcome] = []
         for member in members {
             let change = member.change
-            for entry in change.plan.journal {
-                var image = entry.image
-                image.state = entry.abandoned
-                try? change.session.writeJournal(image)
-            }
+            try? change.session.writeJournals(change.plan.journal) { $0.abandoned }
             try? change.removeImages()
             var outcome = change.outcome
             outcome.tries = tries
@@ -283,12 +275,9 @@ struct GroupChange {
     }
 
     private func failure(_ member: Member, _ obstacle: Attempt) -> Failure {
-        let change = member.change
-        let committer = Committer(
-            session: change.session, unit: change.unit, deadline: operation.deadline, orphans: context.orphans,
-            atReturn: false)
+        let session = member.change.session
         return Failure(
-            process: change.session.process, result: .deferred, finding: committer.evidence(obstacle, 1))
+            process: session.process, result: .deferred, finding: Obstacle(session).finding(obstacle, 1))
     }
 
     private func finish(_ member: Member, _ pause: UInt64) {
@@ -299,12 +288,8 @@ struct GroupChange {
                 change.session.process, change.session.name, .gone(change.session.process))
             return
         }
-        for entry in change.plan.journal.reversed() {
-            var image = entry.image
-            image.state = entry.after
-            // If this fails the process has gone; else the next command writes it.
-            try? change.session.writeJournal(image)
-        }
+        // If this fails the process has gone; else the next command writes it.
+        try? change.session.writeJournals(change.plan.journal.reversed()) { $0.after }
         change.outcome.note(PauseTimes(running: pause, whole: pause))
     }
 
@@ -341,10 +326,7 @@ struct LastProcess {
 
     static func now() -> LastProcess {
         var reader = ProcReader()
-        guard (try? reader.read("/proc/loadavg")) != nil else { return LastProcess(number: 0) }
-        let text = reader.contents { bytes in
-            String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
-        }
+        guard let text = try? reader.text("/proc/loadavg") else { return LastProcess(number: 0) }
         let last = text.split { $0 == " " || $0 == "\n" }.last
         return LastProcess(number: last.flatMap { Int32($0) } ?? 0)
     }

@@ -90,13 +90,9 @@ final class HeldStart {
         return go()
     }
 
-    /// Where the process has its dynamic linker; nil if it has none.
     private func linkerBase() -> RemoteAddress? {
         var reader = ProcReader()
-        guard let base = try? reader.auxiliaryVector(of: process).interpreterBase, base.rawValue != 0 else {
-            return nil
-        }
-        return base
+        return LinkerStop.linkerBase(process, &reader)
     }
 
     private func call() -> Step {

@@ -43,6 +43,14 @@ struct LinkerStop {
         file = registers.systemCallAnswer
     }
 
+    /// Where a process has its dynamic linker; nil if it has none.
+    static func linkerBase(_ process: ProcessID, _ reader: inout ProcReader) -> RemoteAddress? {
+        guard let base = try? reader.auxiliaryVector(of: process).interpreterBase, base.rawValue != 0 else {
+            return nil
+        }
+        return base
+    }
+
     /// Whether code at an address belongs to the dynamic linker that is loaded at `base`.
     static func isInLinker(_ code: RemoteAddress, _ base: RemoteAddress) -> Bool {
         // More than any has.

@@ -61,7 +61,10 @@ final class StartHolder {
         guard answer.thread == nil, !held.isEmpty else { return answer }
         alarm.set(nanoseconds: Self.moment)
         defer { alarm.set(nanoseconds: 0) }
-        return Tracing.waitInterruptiblyForAny()
+        let stop = Tracing.waitInterruptiblyForAny()
+        // Whoever is held and is nobody's tracee any more is dropped when it is overdue; until then we rest.
+        if stop.result.error == .noChild { Nap.nanoseconds(Self.moment) }
+        return stop
     }
 
     // MARK: Beginning
@@ -94,12 +97,9 @@ final class StartHolder {
     /// True, too, if that can't be seen yet: a thread that has just asked for leave may not have gone to sleep, and
     /// then shows no registers. ``HeldStart`` looks again when it stands.
     private func isLinker(_ thread: ThreadID, _ process: ProcessID) -> Bool {
-        guard let vector = try? reader.auxiliaryVector(of: process), let base = vector.interpreterBase,
-            base.rawValue != 0, (try? reader.read("/proc/\(process)/task/\(thread)/syscall")) != nil
+        guard let base = LinkerStop.linkerBase(process, &reader),
+            let text = try? reader.text("/proc/\(process)/task/\(thread)/syscall")
         else { return false }
-        let text = reader.contents { bytes in
-            String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
-        }
         if text.hasPrefix("running") { return true }
         // The last word is the instruction pointer.
         guard let word = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).last, word.hasPrefix("0x"),

@@ -131,33 +131,21 @@ final class Pod {
 /// A program that takes lines and answers lines.
 final class Talker {
     let process = Process()
-    private let output = Pipe()
+    private let output = LineReader()
     private let input = Pipe()
-    private var rest: [UInt8] = []
 
     init(_ program: String, _ arguments: [String], _ folder: String) throws {
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
-        process.standardOutput = output
+        process.standardOutput = output.pipe
         process.standardError = FileHandle.nullDevice
         process.standardInput = input
         try process.run()
     }
 
     /// The next line; nil at the end.
-    func line() -> String? {
-        while true {
-            if let end = rest.firstIndex(of: 0x0a) {
-                let line = String(decoding: rest[..<end], as: UTF8.self)
-                rest.removeFirst(end + 1)
-                return line
-            }
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { return nil }
-            rest += more
-        }
-    }
+    func line() -> String? { output.line() }
 
     func send(_ text: String) { input.fileHandleForWriting.write(Data((text + "\n").utf8)) }
 
@@ -169,8 +157,7 @@ final class Talker {
     /// Everything that it says to its end.
     func finish() -> String {
         try? input.fileHandleForWriting.close()
-        var text = String(decoding: rest, as: UTF8.self)
-        text += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let text = output.remainder()
         process.waitUntilExit()
         return text
     }

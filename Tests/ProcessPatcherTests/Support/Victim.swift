@@ -7,14 +7,13 @@ import TestSupport
 /// It prints lines on its standard output, which ``line()`` reads, and may take lines on its standard input.
 final class Victim {
     let process = Process()
-    private let output = Pipe()
+    private let output = LineReader()
     private let input = Pipe()
-    private var rest: [UInt8] = []
 
     init(_ program: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
-        process.standardOutput = output
+        process.standardOutput = output.pipe
         process.standardInput = input
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         try process.run()
@@ -32,18 +31,7 @@ final class Victim {
     }
 
     /// The next line of output; nil at its end.
-    func line() -> String? {
-        while true {
-            if let end = rest.firstIndex(of: 0x0a) {
-                let line = String(decoding: rest[..<end], as: UTF8.self)
-                rest.removeFirst(end + 1)
-                return line
-            }
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { return nil }
-            rest += more
-        }
-    }
+    func line() -> String? { output.line() }
 
     /// Sends a line and answers the next line of output.
     func ask(_ text: String = "") -> String? {
