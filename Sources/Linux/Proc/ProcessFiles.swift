@@ -22,6 +22,16 @@ public enum ProcessFiles {
         try readLink("/proc/\(process)/cwd")
     }
 
+    /// What stands in front of all paths that the kernel tells of a process, although its root is ours; mostly nothing.
+    ///
+    /// Below chroot(2), a process in a mount namespace of its own is told of from that namespace's root on.
+    public static func foreignRoot(of process: ProcessID) throws(SystemError) -> String {
+        let link = "/proc/\(process)/root"
+        let path = try readLink(link)
+        guard path != "/", try FileFacts.of(link).identity == FileFacts.of("/").identity else { return "" }
+        return path
+    }
+
     /// The file mapped at exactly this area, opened through `/proc/PID/map_files`.
     ///
     /// Needs CAP_SYS_ADMIN (or CAP_CHECKPOINT_RESTORE); works for deleted files and in any mount namespace.

@@ -83,8 +83,9 @@ extension CaptureSession {
     }
 
     private mutating func program(of process: ProcessID) -> CapturedProcess? {
-        guard let executable = try? ProcessFiles.executablePath(of: process),
-            let directory = try? ProcessFiles.workingDirectory(of: process),
+        guard let root = try? ProcessFiles.foreignRoot(of: process),
+            let executable = (try? ProcessFiles.executablePath(of: process))?.without(root),
+            let directory = (try? ProcessFiles.workingDirectory(of: process))?.without(root),
             let raw = try? reader.arguments(of: process)
         else { return nil }
         let role = ToolRole(executable: executable, arguments: raw)
@@ -181,5 +182,14 @@ extension CaptureSession {
         let file = try OwnedDescriptor.open(place + ".new", [.writeOnly, .create, .truncate], mode: 0o644)
         try file.writeAll(bytes, name: place)
         try FileSystem.rename(place + ".new", to: place)
+    }
+}
+
+extension String {
+    /// A path below a root, as it is from there on.
+    fileprivate func without(_ root: String) -> String {
+        guard !root.isEmpty, hasPrefix(root) else { return self }
+        let rest = dropFirst(root.count)
+        return rest.isEmpty ? "/" : rest.hasPrefix("/") ? String(rest) : self
     }
 }
