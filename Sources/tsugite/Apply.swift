@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Findings
 import KernelPatcher
 import Linux
 import LivePatch
@@ -70,8 +71,11 @@ struct Apply: ParsableCommand {
         try reportingErrors(json: output.json) {
             let records = DeferredRecords()
             if deferred {
-                let waiting = ProcessSelection.processes(records.all().map { ProcessID($0.pid) })
-                return try apply(try Self.waiting(records), to: waiting, records)
+                let waiting = records.all()
+                guard !waiting.isEmpty else { return try finish(Self.nobodyWaits, output) }
+                return try apply(
+                    try Self.patches(of: waiting, records), to: .processes(waiting.map { ProcessID($0.pid) }),
+                    records)
             }
             switch try PatchFiles.open(files) {
             case .processes(let patches): try apply(patches, to: processes.selection, records)
@@ -103,9 +107,17 @@ struct Apply: ParsableCommand {
         try KernelVerbs.apply(files, options, keeps: !once, output)
     }
 
+    /// What is said of `--deferred` when there is nothing to take up again.
+    private static var nobodyWaits: OperationReport {
+        OperationReport(
+            operation: "apply", processes: [],
+            ifNone: Finding(
+                .processNotFound, "no process waits for a patch", remedy: "tsugite status shows who carries what."))
+    }
+
     /// The patches that busy processes are still waiting for.
-    private static func waiting(_ records: DeferredRecords) throws -> [LoadedPatch] {
-        try Set(records.all().map(\.id)).sorted().map { try PatchFiles.forProcesses(records.patchFile($0)) }
+    private static func patches(of waiting: [DeferredRecord], _ records: DeferredRecords) throws -> [LoadedPatch] {
+        try Set(waiting.map(\.id)).sorted().map { try PatchFiles.forProcesses(records.patchFile($0)) }
     }
 }
 

@@ -5,6 +5,18 @@ import Testing
 
 /// What a person may get wrong: each ends with the documented exit code and a finding that says why.
 @Suite struct `Bad input to the command` {
+    @Test(.enabled(if: mayTrace, "a /run of its own needs root"))
+    func `taking up again what nobody waits for says so`() throws {
+        let script = "mount -t tmpfs tsugite-test /run && exec \"$0\" apply --deferred"
+        let result = try Command(
+            "/usr/bin/unshare",
+            ["--mount", "--propagation", "private", "sh", "-c", script, TsugiteCommand.path],
+            timeout: .seconds(60)
+        ).run()
+        #expect(exitCode(result) == 10, "\(result.errorText)")
+        #expect(result.outputText.contains("no process waits for a patch"), "\(result.outputText)")
+    }
+
     @Test func `a diff that doesn't apply is blocked, with the hunk`() throws {
         let shop = try Workshop(Counter.files)
         try shop.make()
