@@ -163,6 +163,8 @@ struct `Tracing threads` {
 
     @Test func `reads and sets the signal mask, and finds the restartable sequence area`() throws {
         let victim = try Victim(Self.spinners)
+        // Between its last line and pause(2), eight spinners may hold the processors.
+        #expect(try victim.eventually { try victim.state() == "S" })
         let thread = try TracedThread.seize(victim.id.mainThread)
         try thread.interrupt()
         #expect(try thread.wait() == .interruptStop)
