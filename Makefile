@@ -19,8 +19,6 @@ CUTS ?= 100
 # Where the bootable system is made and kept.
 MACHINE ?= $(CURDIR)/.build/machine
 SECONDS_EACH ?= 60
-# What each call of swift is given besides.
-SWIFT_FLAGS ?=
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
 RELEASE = -c release --static-swift-stdlib -Xswiftc -use-ld=bfd -Xlinker -z -Xlinker pack-relative-relocs \
@@ -41,7 +39,7 @@ setup: ## install every Debian package that any verb needs
 .PHONY: build
 build: ## build the release commands, .build/release/tsugite and those beside it (CONFIGURATION=debug for the others)
 	@scripts/setup build
-	$(SWIFT) build $(if $(filter release,$(CONFIGURATION)),$(RELEASE)) $(PRODUCTS) $(SWIFT_FLAGS)
+	$(SWIFT) build $(if $(filter release,$(CONFIGURATION)),$(RELEASE)) $(PRODUCTS)
 
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)
@@ -78,7 +76,7 @@ clean: ## remove everything that was built
 .PHONY: test
 test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
-	SWIFT=$(SWIFT) scripts/test $(SWIFT_FLAGS)
+	SWIFT=$(SWIFT) scripts/test
 
 .PHONY: test-real
 test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
