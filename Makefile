@@ -76,7 +76,7 @@ clean: ## remove everything that was built
 .PHONY: test
 test: ## run every test, whole-system tests included (root sees more of them)
 	@scripts/setup build test
-	SWIFT=$(SWIFT) scripts/test
+	$(SWIFT) test
 
 .PHONY: test-real
 test-real: ## patch the distribution's own programs under load: nginx, PostgreSQL, OpenSSH, glibc, ...
