@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// For the rooms whose code does most of the tests' work. CI sets it, and saves minutes; debuggers like it less.
+/// For the rooms whose code does most of the tests' work.
+///
+/// CI asks for it, and saves minutes; debuggers like it less.
 let optimised: [SwiftSetting] =
     Context.environment["TSUGITE_OPTIMISED_TESTS"] == nil
     ? strict : strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
