@@ -92,6 +92,15 @@ struct DebianUnpacker {
                 .debianSource, "the rest of \(source.name)'s patches can't be applied",
                 evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
         }
+        // A build would take the patches out again behind itself: the source that a diff names would then not be what
+        // was compiled.
+        let marker = path + "/.pc/.dpkg-source-unapply"
+        do throws(SystemError) {
+            try FileSystem.remove(marker)
+        } catch {
+            // Without one patch left there is none.
+            guard error.errno == .noSuchFile else { throw BuildError(error, path: marker) }
+        }
         let also =
             dependent.isEmpty ? "" : "; left out because they build on it: \(dependent.joined(separator: ", "))"
         return "left out, the rest of the series applied: \(left.joined(separator: ", "))\(also)"
