@@ -9,8 +9,6 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 SWIFT ?= $(eval SWIFT := $(shell scripts/swift-path))$(SWIFT)
 
 PREFIX ?= /usr/local
-# What `make build` builds; nothing means all products.
-PRODUCTS ?=
 CYCLES ?= 100000
 KILLS ?= 10000
 FIXES ?= 100
@@ -21,7 +19,7 @@ MACHINE ?= $(CURDIR)/.build/machine
 SECONDS_EACH ?= 60
 # Relative relocations in a few words instead of a megabyte, and the C++ library of Swift's runtime linked in: both
 # make the command start sooner and take less memory. scripts/link holds the linker script that chooses the archive.
-RELEASE = -c release --static-swift-stdlib -Xswiftc -use-ld=bfd -Xlinker -z -Xlinker pack-relative-relocs \
+RELEASE = --static-swift-stdlib -Xswiftc -use-ld=bfd -Xlinker -z -Xlinker pack-relative-relocs \
     -Xlinker -L$(CURDIR)/scripts/link -Xlinker --no-warnings
 # debug: the samples below run what the tests were built with. CI does, since building twice takes it five minutes.
 CONFIGURATION ?= release
@@ -39,7 +37,7 @@ setup: ## install every Debian package that any verb needs
 .PHONY: build
 build: ## build the release commands, .build/release/tsugite and those beside it (CONFIGURATION=debug for the others)
 	@scripts/setup build
-	$(SWIFT) build $(if $(filter release,$(CONFIGURATION)),$(RELEASE)) $(PRODUCTS)
+	$(SWIFT) build -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),$(RELEASE))
 
 .PHONY: install
 install: build ## copy the command and its units to $(PREFIX), its network part to libexec (DESTDIR is honoured)

@@ -92,15 +92,7 @@ struct DebianUnpacker {
                 .debianSource, "the rest of \(source.name)'s patches can't be applied",
                 evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
         }
-        // A build would take the patches out again behind itself: the source that a diff names would then not be what
-        // was compiled.
-        let marker = path + "/.pc/.dpkg-source-unapply"
-        do throws(SystemError) {
-            try FileSystem.remove(marker)
-        } catch {
-            // Without one patch left there is none.
-            guard error.errno == .noSuchFile else { throw BuildError(error, path: marker) }
-        }
+        try keepApplied(path)
         let also =
             dependent.isEmpty ? "" : "; left out because they build on it: \(dependent.joined(separator: ", "))"
         return "left out, the rest of the series applied: \(left.joined(separator: ", "))\(also)"
@@ -160,6 +152,20 @@ extension DebianUnpacker {
                 result.errorText.contains("No space left") ? .noSpace : .debianSource,
                 "\(source.name) \(source.version) can't be unpacked",
                 evidence: ["path": path, "dpkg-source": String(result.errorText.suffix(600))])
+        }
+    }
+
+    /// Makes the tree one that was unpacked with its patches.
+    ///
+    /// What was applied by `--before-build` a build takes out again behind itself: the source that a diff names would
+    /// then not be what was compiled.
+    private func keepApplied(_ path: String) throws(BuildError) {
+        let marker = path + "/.pc/.dpkg-source-unapply"
+        do throws(SystemError) {
+            try FileSystem.remove(marker)
+        } catch {
+            // Where nothing was left to apply there is none.
+            guard error.errno == .noSuchFile else { throw BuildError(error, path: marker) }
         }
     }
 
