@@ -8,7 +8,8 @@ chmod +x tsugite sleeper
 [ ! -e tsugite-channel ] || chmod +x tsugite-channel
 bad=0
 ok() { echo "OK $*"; }
-fail() { echo "FAIL $*"; bad=1; }
+# In one line: the host shows the lines that begin so.
+fail() { echo "FAIL $*" | tr '\n' ' '; echo; bad=1; }
 t() { ./tsugite "$@" > /tmp/said 2>&1; }
 apply() { t apply "$1.tsp" --once --wait "${2:-60}"; }
 undo() { t undo "$1" --wait "${2:-60}"; }

@@ -102,6 +102,16 @@ private let symbols = """
         try LivePatchFolder(folder.path).setEnabled("tsugite_a", false)
         #expect(try LivePatchFolder(folder.path).patch("tsugite_a")?.isEnabled == false)
     }
+
+    // The kernel answers ENODEV for a file of sysfs whose patch went away behind its opening; so does a device number
+    // that no driver has.
+    @Test(.enabled(if: geteuid() == 0, "making a device file needs root"))
+    func `a patch that goes away while it is read isn't there`() throws {
+        let folder = try FakeFolder(["going/transition": "0\n", "stays/enabled": "1\n", "stays/transition": "0\n"])
+        #expect(unsafe mknod(folder.path + "/going/enabled", S_IFCHR | 0o600, makedev(10, 251)) == 0)
+        #expect(try LivePatchFolder(folder.path).patch("going") == nil)
+        #expect(try LivePatchFolder(folder.path).patches().map(\.module) == ["stays"])
+    }
 }
 
 @Suite struct LiveCheckTests {

@@ -30,6 +30,8 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
     public static let badAddress = Errno(rawValue: 14)
     /// File exists.
     public static let fileExists = Errno(rawValue: 17)
+    /// No such device; under `/sys`, also one that went away behind an open file.
+    public static let noSuchDevice = Errno(rawValue: 19)
     /// Not a directory.
     public static let notDirectory = Errno(rawValue: 20)
     /// Is a directory.

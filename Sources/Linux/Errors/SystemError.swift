@@ -25,8 +25,9 @@ public struct SystemError: DiagnosableError, Equatable {
         return finding
     }
 
-    /// Whether the object was gone rather than refused: a process that ended between two looks at it.
-    public var isGone: Bool { errno == .noSuchProcess || errno == .noSuchFile }
+    /// Whether the object was gone rather than refused: a process that ended between two looks at it, or what a file
+    /// of sysfs tells of, between its opening and its reading.
+    public var isGone: Bool { errno == .noSuchProcess || errno == .noSuchFile || errno == .noSuchDevice }
 
     private var isTracing: Bool { call.hasPrefix("ptrace") || call.hasPrefix("process_vm") }
 

@@ -2,7 +2,7 @@ import CLinux
 
 /// A directory of numbers that is listed again and again: `/proc`, `/proc/PID/task`.
 ///
-/// Opened once; each listing is a rewind and one getdents64(2) for about 2,000 entries. After the first,
+/// Opened once; each listing is a rewind and one getdents64(2) for about 500 entries. After the first,
 /// nothing is allocated unless the answer outgrows the caller's array.
 public struct NumberedDirectory: ~Copyable, Sendable {
     private let descriptor: OwnedDescriptor
@@ -13,7 +13,7 @@ public struct NumberedDirectory: ~Copyable, Sendable {
     public init(_ path: String) throws(SystemError) {
         self.path = path
         descriptor = try OwnedDescriptor.open(path, [.readOnly, .directory])
-        buffer = [UInt8](repeating: 0, count: 64 << 10)
+        buffer = [UInt8](repeating: 0, count: 16 << 10)
     }
 
     /// Passes every number that is a name in the directory now.

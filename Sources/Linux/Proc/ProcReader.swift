@@ -9,7 +9,7 @@ public struct ProcReader: Sendable {
     public static let limit = 32 << 20
 
     /// Starts with room for a typical `maps`.
-    public init() { buffer = [UInt8](repeating: 0, count: 64 << 10) }
+    public init() { buffer = [UInt8](repeating: 0, count: 16 << 10) }
 
     /// Reads a file, for the next use of ``contents(_:)``.
     public mutating func read(_ path: String) throws(SystemError) {

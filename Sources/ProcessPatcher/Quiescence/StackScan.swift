@@ -10,21 +10,20 @@ import Linux
 /// Reads and scans the stacks of held threads; all buffers are made before the pause.
 @safe
 struct StackScan: ~Copyable {
-    private let buffer: UnsafeMutableRawBufferPointer
+    private let room: PopulatedMemory
     private let ranges: UnsafeMutableBufferPointer<RemoteRange>
     private let owners: UnsafeMutableBufferPointer<Int32>
     private static let bufferSize = 512 << 10
 
-    init() {
-        unsafe buffer = .allocate(byteCount: Self.bufferSize, alignment: 64)
-        // Touched now, so that no page of ours is made in the pause.
-        unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    init(of process: ProcessID) throws(PatcherError) {
+        do throws(SystemError) { room = try PopulatedMemory(count: Self.bufferSize) } catch {
+            throw PatcherError(error, process)
+        }
         unsafe ranges = .allocate(capacity: RemoteMemory.rangesPerCall)
         unsafe owners = .allocate(capacity: RemoteMemory.rangesPerCall)
     }
 
     deinit {
-        unsafe buffer.deallocate()
         unsafe ranges.deallocate()
         unsafe owners.deallocate()
     }
@@ -97,6 +96,7 @@ struct StackScan: ~Copyable {
     @inline(__always)
     private func scan(_ hold: inout ThreadHold, _ used: Int, _ watch: borrowing WatchIndex, _ memory: ProcessMemory)
     {
+        let buffer = unsafe room.bytes
         var first = 0
         while first < used {
             // Both slices are inside their buffers.

@@ -32,7 +32,8 @@ struct ImageRelease {
         if let reason = unsearchable() { return reason }
         let kernel = KernelReferences(session: session, context: context)
         if let holder = try kernel.holder(of: image.image) { return "\(holder) leads into it" }
-        let early = reason(ReferenceSearch(image.image, masks: []).search(areas(image), session.memory))
+        let early = reason(
+            try ReferenceSearch(image.image, masks: [], of: session.process).search(areas(image), session.memory))
         if let early, !early.mayBeStale { return early.text }
         if let reason = try searchStopped(image) { return reason }
         // Once more: what was handed over between the first look and the stop.
@@ -112,7 +113,7 @@ struct ImageRelease {
             throw unstoppable()
         }
         try session.refreshMappings()
-        let search = ReferenceSearch(image.image, masks: masks(hold))
+        let search = try ReferenceSearch(image.image, masks: masks(hold), of: session.process)
         var unused: [RemoteRange] = []
         var state = [UInt8](repeating: 0, count: 16 << 10)
         for index in 0..<hold.count {

@@ -20,18 +20,16 @@ struct ReferenceSearch: ~Copyable {
     private let image: RemoteRange
     /// The guards of all threads' C libraries.
     private let masks: [UInt64]
-    private let buffer: UnsafeMutableRawBufferPointer
+    private let room: PopulatedMemory
     private static let size = 256 << 10
 
-    init(_ image: RemoteRange, masks: [UInt64]) {
+    init(_ image: RemoteRange, masks: [UInt64], of process: ProcessID) throws(PatcherError) {
         self.image = image
         self.masks = masks
-        unsafe buffer = .allocate(byteCount: Self.size, alignment: 64)
-        // Touched now, so that no page of ours is made in the pause.
-        unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0)
+        do throws(SystemError) { room = try PopulatedMemory(count: Self.size) } catch {
+            throw PatcherError(error, process)
+        }
     }
-
-    deinit { unsafe buffer.deallocate() }
 
     /// Whether a word may lead into the image.
     @inline(__always)
@@ -51,7 +49,7 @@ struct ReferenceSearch: ~Copyable {
                 let wanted = Int(min(end - at, UInt64(Self.size)))
                 // Sound: the part lies inside the buffer.
                 let answer = unsafe memory.remote.read(
-                    at: RemoteAddress(at), into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+                    at: RemoteAddress(at), into: UnsafeMutableRawBufferPointer(rebasing: room.bytes[..<wanted]))
                 guard !answer.failed, answer.rawValue > 0 else {
                     return .unreadable(RemoteRange(start: RemoteAddress(at), count: end - at))
                 }
@@ -68,7 +66,7 @@ struct ReferenceSearch: ~Copyable {
     private func first(_ count: Int) -> Int? {
         for index in 0..<count {
             // Sound: the words lie inside the buffer, which is aligned.
-            if unsafe isReference(buffer.load(fromByteOffset: index * 8, as: UInt64.self)) { return index }
+            if unsafe isReference(room.bytes.load(fromByteOffset: index * 8, as: UInt64.self)) { return index }
         }
         return nil
     }

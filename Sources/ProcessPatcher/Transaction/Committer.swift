@@ -57,7 +57,7 @@ struct Committer {
     /// Carries out a plan.
     func run(_ plan: CommitPlan) throws(PatcherError) -> Result {
         let watch = WatchIndex(plan.watched)
-        let scan = StackScan()
+        let scan = try StackScan(of: session.process)
         let sites = SiteWriter(plan.writes, session.memory)
         try sites.touch()
         try session.writeJournals(plan.journal.reversed()) { $0.during }

@@ -66,7 +66,7 @@ struct GroupChange {
         let change: PreparedChange
         let watch: WatchIndex
         let sites: SiteWriter
-        let scan = StackScan()
+        let scan: StackScan
         let unwinder: Unwinder
         let hooks: StopHooks?
         var isGone = false
@@ -74,6 +74,7 @@ struct GroupChange {
         init(_ change: PreparedChange) throws(PatcherError) {
             self.change = change
             watch = WatchIndex(change.plan.watched)
+            scan = try StackScan(of: change.session.process)
             sites = SiteWriter(change.plan.writes, change.session.memory)
             unwinder = Unwinder(change.session)
             hooks = try change.hooks.inside(change.session, change.context)
