@@ -212,8 +212,9 @@ kill: ## kill the patcher 10,000 times at random instants (KILLS=n for another n
 .PHONY: fuzz
 fuzz: ## throw mutated files at each parser of outside data, a minute each (SECONDS_EACH=n)
 	@scripts/setup build
-	for parser in $(notdir $(patsubst %/,%,$(wildcard Fuzz/*/))); do \
-	    SWIFT=$(SWIFT) Fuzz/run "$$parser" $(SECONDS_EACH); done
+	@$(MAKE) -s build
+	@for parser in $(notdir $(patsubst %/,%,$(wildcard Fuzz/*/))); do \
+	    SWIFT=$(SWIFT) Fuzz/run "$$parser" $(SECONDS_EACH) || exit $$?; done
 
 .PHONY: help
 help: ## list the verbs
