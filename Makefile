@@ -23,6 +23,8 @@ RELEASE = --static-swift-stdlib -Xswiftc -use-ld=bfd -Xlinker -z -Xlinker pack-r
     -Xlinker -L$(CURDIR)/scripts/link -Xlinker --no-warnings
 # debug: the samples below run what the tests were built with. CI does, since building twice takes it five minutes.
 CONFIGURATION ?= release
+# The rooms that do the tests' work are optimised in debug builds, too; see Package.swift.
+export TSUGITE_OPTIMISED_TESTS ?= 1
 TSUGITE := $(CURDIR)/.build/$(CONFIGURATION)/tsugite
 # Run by tsugite for the verbs that need a network; installed where nobody's PATH looks.
 TSUGITE_CHANNEL := $(TSUGITE)-channel

@@ -12,7 +12,7 @@ let strict: [SwiftSetting] = [
 
 /// For the rooms whose code does most of the tests' work.
 ///
-/// CI asks for it, and saves minutes; debuggers like it less.
+/// The Makefile asks for it, and saves minutes; debuggers like it less: `swift build` by itself doesn't.
 let optimised: [SwiftSetting] =
     Context.environment["TSUGITE_OPTIMISED_TESTS"] == nil
     ? strict : strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]

@@ -1,5 +1,5 @@
 import Foundation
-import Linux
+public import Linux
 
 /// Starts a program and kills it after some microseconds; answers whether it was still at work.
 ///
@@ -21,4 +21,14 @@ public func runAndKill(
     }
     process.waitUntilExit()
     return process.terminationReason == .uncaughtSignal
+}
+
+/// The threads of a process that are stopped, or that somebody traces.
+public func heldThreads(of process: ProcessID) throws -> [ThreadID] {
+    var reader = ProcReader()
+    return try ThreadList.now(of: process).filter { thread in
+        let id = ProcessID(thread.rawValue)
+        let isTraced = try reader.status(of: id).tracer.rawValue != 0
+        return try isTraced || ["T", "t"].contains(reader.stat(of: id).state)
+    }
 }

@@ -6,7 +6,7 @@ import Testing
 /// Hooks and shadow variables in running programs; the examples among them.
 @Suite(.enabled(if: mayTrace, "attaching to processes needs root")) struct HookTests {
     /// A program that shows two variables every 5 ms; `step` is what changes.
-    private static func files() -> [String: String] {
+    static func files() -> [String: String] {
         [
             "Makefile": """
             CFLAGS = -O2
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// A fix of `step` with hooks.
-    private static func diff(_ files: [String: String], _ hooks: String) -> String {
+    static func diff(_ files: [String: String], _ hooks: String) -> String {
         let old = (files["step.c"] ?? "").split(separator: "\n").map(String.init)
         let new =
             [old[0], "#include <tsugite-patch.h>", old[1], old[2]] + hooks.split(separator: "\n").map(String.init)
@@ -71,7 +71,7 @@ import Testing
         return Running(shop: shop, pid: pid)
     }
 
-    private static func hook(_ kind: String, _ name: String, _ body: String) -> String {
+    static func hook(_ kind: String, _ name: String, _ body: String) -> String {
         "static int \(name)(struct tsugite_hook *hook) { \(body) }\nTSUGITE_\(kind)(\(name));\n"
     }
 

@@ -71,9 +71,22 @@ final class Workshop {
         return false
     }
 
-    func lastLine(of name: String) -> String? {
-        guard let text = try? String(contentsOfFile: path(name), encoding: .utf8) else { return nil }
-        return text.split(separator: "\n").last.map(String.init)
+    func lastLine(of name: String) -> String? { try? lines(of: name).last }
+
+    /// The whole lines of a file from an offset on.
+    func lines(of name: String, from offset: UInt64 = 0) throws -> [String] {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path(name)))
+        defer { try? file.close() }
+        try file.seek(toOffset: offset)
+        let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
+        return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    }
+
+    /// How many bytes a file has now.
+    func size(of name: String) throws -> UInt64 {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path(name)))
+        defer { try? file.close() }
+        return try file.seekToEnd()
     }
 }
 
