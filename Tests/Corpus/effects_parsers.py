@@ -92,7 +92,7 @@ static int round_trip(png_uint_32 format, int narrow, int stride)
 		return 0;
 	for (y = 0; y < height; y++)
 		for (x = 0; x < width * channels; x++)
-			same &= abs(back[(stride < 0 ? height - 1 - y : y) * width * channels + x] - pixels[y * row + x]) < 400;
+			same &= abs(back[(stride < 0 ? height - 1 - y : y) * width * channels + x] - pixels[y * row + x]) < 1500;
 	return same;
 }
 int main(void)
@@ -148,16 +148,16 @@ def _(case):
 
 @effect('libxml2:CVE-2025-49794')
 def _(case):
-    # A name that the report takes from a node which has been freed (-49794), or which is no element (-49796).
+    # The report names a node that has been freed (-49794), or that is no element (-49796). Freed blocks are
+    # overwritten and not kept for the next caller, so that the first one doesn't happen to read a good address.
     case.new_files()
-    answers = []
+    seen = {}
     for number in ('49794', '49796'):
-        command = [case.program('xmllint'), '--noout', '--schematron', f'test/schematron/cve-2025-{number}.sct',
+        command = [case.program('xmllint'), '--schematron', f'test/schematron/cve-2025-{number}.sct',
                    f'test/schematron/cve-2025-{number}_0.xml']
-        good, text = compare(case, command, lambda output, status: status == 3 and b'fails to validate' in output,
-                             env={'MALLOC_PERTURB_': '165', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0'})
-        answers.append((good, f'{number}: {text}'))
-    return all(good for good, _ in answers), '; '.join(text for _, text in answers)
+        seen[number] = compare(case, command, lambda output, status: status == 3 and b'boo0 line 2:  \n' in output,
+                               env={'MALLOC_PERTURB_': '165', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0'})
+    return all(good for good, _ in seen.values()), '; '.join(f'{number}: {text}' for number, (_, text) in seen.items())
 
 
 @effect('libxml2:CVE-2025-7425')
