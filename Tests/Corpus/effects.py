@@ -309,7 +309,10 @@ def _(case):
                         f'-I{tree}', '-I/usr/include/libxml2', str(case.path), '-lz', '-llzma', '-lpthread', '-lm')
     shutil.copytree(tree / 'test', case.folder / 'test', symlinks=True)
     shutil.copytree(tree / 'result', case.folder / 'result', symlinks=True)
-    return passes(case, [host], timeout=300)
+    # Debian's source lacks the files of one group (test/threads). A group's name picks all names that hold it.
+    names = re.findall(r'{ *"([^"]* tests[^"]*)"', (tree / 'runtest.c').read_text())
+    names = [name for name in names if not any(other in name for other in names if other != name)]
+    return passes(case, [[host, *(name for name in names if 'Threads' not in name)]], timeout=300)
 
 
 @suite('less')
