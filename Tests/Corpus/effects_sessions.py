@@ -1,0 +1,201 @@
+"""The effects of fixes that show in a session: of clients with servers, of servers with clients, of an interpreter."""
+import base64
+import ftplib
+import http.server
+import os
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from effects import compare, effect
+
+
+@effect('curl:CVE-2024-11053')
+def _(case):
+    seen = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get('Authorization', '')))
+            if 'a.com' in self.path:
+                self.send_response(302)
+                self.send_header('Location', 'http://b.com/')
+            else:
+                self.send_response(200)
+            self.send_header('Content-Length', '0')
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (case.folder / 'netrc').write_text('machine a.com\n  login alice\n  password alicespassword\n\n'
+                                      'default\n  login bob\n')
+    leak = base64.b64encode(b'bob:alicespassword').decode()
+
+    def fixed(output, status):
+        leaked = any(leak in value for _, value in seen)
+        seen.clear()
+        return not leaked
+
+    try:
+        return compare(case, [case.program('curl'), '-s', '--netrc-optional', '--netrc-file',
+                              str(case.folder / 'netrc'), '-L', '-x', f'http://127.0.0.1:{server.server_port}/', 'http://a.com/'], fixed,
+                       env={'http_proxy': ''})
+    finally:
+        server.shutdown()
+
+
+@effect('openssh:CVE-2023-51385')
+def _(case):
+    return compare(case, [str(case.path), '-F', '/dev/null', '-o', 'ProxyCommand=true %h', 'some`host'],
+                   lambda output, status: b'invalid characters' in output)
+
+
+@effect('openssh:CVE-2025-61985')
+def _(case):
+    before = b'onnection refused'
+    return compare(case, [case.program('ssh'), '-F', '/dev/null', 'ssh://us%00er@127.0.0.1:9'],
+                   lambda output, status: before not in output, only='ssh')
+
+
+@effect('openssh:CVE-2026-35386')
+def _(case):
+    # Without the fix the jump host's user name gets to the shell that runs the ProxyCommand made from it.
+    ran = case.folder / 'RAN'
+
+    def fixed(output, status):
+        done = ran.exists()
+        ran.unlink(missing_ok=True)
+        return not done and b'Invalid -J argument' in output
+
+    return compare(case, [case.program('ssh'), '-F', '/dev/null', '-J', '`touch${IFS}RAN`@127.0.0.1:9', 'target'],
+                   fixed)
+
+
+def perl(case, text):
+    """A command line for the built interpreter with the built modules."""
+    folders = [case.staged / 'perl-base/usr/lib/x86_64-linux-gnu/perl-base',
+               case.staged / 'libperl5.36/usr/lib/x86_64-linux-gnu/perl/5.36.0',
+               case.staged / 'perl/usr/share/perl/5.36.0']
+    return [case.program('perl'), *(f'-I{folder}' for folder in folders), '-e', text]
+
+
+@effect('perl:CVE-2023-47038')
+def _(case):
+    return compare(case, perl(case, r'qr/\p{utf8::_perl_surrogate}/'),
+                   lambda output, status: output == b'' and status == 0)
+
+
+@effect('perl:CVE-2025-40909')
+def _(case):
+    # Without the fix a new thread's copy of a folder handle is made by changing the whole process's folder for a
+    # moment. The preloaded fchdir makes the moment long, so that another thread surely finds itself elsewhere.
+    source = case.folder / 'slow.c'
+    source.write_text('''#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+int fchdir(int folder)
+{
+	int done = syscall(SYS_fchdir, folder);
+	usleep(300000);
+	return done;
+}
+''')
+    slow = case.compile([source], '-shared', '-fPIC', name='slow.so')
+    (case.folder / 'other').mkdir()
+    (case.folder / 'here').touch()
+    text = """use threads; my $lost = 0; $| = 1;
+my $watcher = threads->create(sub {
+    for (1 .. 200) { $lost++ unless -e "here"; select undef, undef, undef, 0.01 }
+    $lost
+});
+opendir my $folder, "other" or die;
+threads->create(sub { my $entry = readdir $folder; print defined $entry ? "read\\n" : "unread\\n" })->join;
+print $watcher->join ? "lost\\n" : "stayed\\n";
+"""
+    return compare(case, perl(case, text), lambda output, status: output == b'read\nstayed\n',
+                   env={'LD_PRELOAD': f'{slow} {case.runner.gate}'})
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def connect(port):
+    """A connection to a server that has just been let go."""
+    for _ in range(300):
+        try:
+            return socket.create_connection(('127.0.0.1', port), timeout=20)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise RuntimeError('the server takes no connection')
+
+
+def proftpd(case, port, home, *lines):
+    """The command line of a daemon that serves `home` to the user probe, password secret."""
+    users, configuration = case.folder / 'users', case.folder / 'proftpd.conf'
+    users.write_text(f'probe:$1$ab$dslkcXxVH.x8LwW1W/oAB/:7777:7777::{home}:/bin/sh\n')
+    users.chmod(0o600)
+    configuration.write_text('\n'.join([
+        'ServerType standalone', f'Port {port}', 'DefaultAddress 127.0.0.1', 'SocketBindTight on', 'UseIPv6 off',
+        'UseReverseDNS off', 'User nobody', 'Group nogroup', 'RequireValidShell off', 'WtmpLog off',
+        'AuthOrder mod_auth_file.c', f'AuthUserFile {users}', f'ScoreboardFile {case.folder}/scores',
+        f'PidFile {case.folder}/pid', f'SystemLog {case.folder}/log', f'ModulePath {case.staged}/proftpd-core/usr/lib/proftpd',
+        '<IfModule mod_delay.c>', 'DelayEngine off', '</IfModule>', '<IfModule mod_ctrls.c>', 'ControlsEngine off',
+        '</IfModule>', *lines, '']))
+    return [case.program('proftpd'), '-n', '-q', '-c', str(configuration)]
+
+
+@effect('proftpd-dfsg:CVE-2024-48651')
+def _(case):
+    # The user has no groups but his own one; the daemon is in group 4242, and a file is for that group only.
+    port = free_port()
+
+    def fetch():
+        parts = []
+        connect(port).close()
+        with ftplib.FTP() as session:
+            session.connect('127.0.0.1', port, timeout=20)
+            session.login('probe', 'secret')
+            try:
+                session.retrbinary('RETR file', parts.append)
+            except ftplib.error_perm as error:
+                parts.append(str(error).encode())
+        return b''.join(parts)
+
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / 'file'
+        file.write_text('for the group\n')
+        file.chmod(0o640)
+        os.chown(file, 0, 4242)
+        os.chmod(home, 0o755)
+        return compare(case, ['setpriv', '--groups', '0,4242', *proftpd(case, port, home)],
+                       lambda output, status: b'Permission denied' in output, only='proftpd', talk=fetch)
+
+
+@effect('proftpd-dfsg:CVE-2023-51713')
+def _(case):
+    # The command's word is half as long as what the client sent for it; without the fix as much is read behind the
+    # buffer, where there is nothing (guard.c), and the session ends without an answer.
+    port = free_port()
+    guard = case.compile([Path(__file__).with_name('guard.c')], '-shared', '-fPIC', name='guard.so')
+
+    def ask():
+        with connect(port) as session, session.makefile('rb') as lines:
+            if not lines.readline().startswith(b'220'):
+                raise RuntimeError('no greeting')
+            session.sendall(b'"' + b'\\\\' * 1900 + b'X"\r\n')
+            try:
+                return lines.readline()
+            except ConnectionResetError:
+                return b''
+
+    return compare(case, proftpd(case, port, '/', 'CommandBufferSize 4000'),
+                   lambda output, status: output.startswith(b'500'),
+                   env={'LD_PRELOAD': f'{guard} {case.runner.gate}'}, talk=ask)
