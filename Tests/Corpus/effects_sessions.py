@@ -4,6 +4,8 @@ import ftplib
 import http.server
 import os
 import socket
+import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -43,8 +45,40 @@ def _(case):
 
     try:
         return compare(case, [case.program('curl'), '-s', '--netrc-optional', '--netrc-file',
-                              str(case.folder / 'netrc'), '-L', '-x', f'http://127.0.0.1:{server.server_port}/', 'http://a.com/'], fixed,
-                       env={'http_proxy': ''})
+                              str(case.folder / 'netrc'), '-L', '-x', f'http://127.0.0.1:{server.server_port}/',
+                              'http://a.com/'], fixed, env={'http_proxy': ''})
+    finally:
+        server.shutdown()
+
+
+@effect('curl:CVE-2023-28321')
+def _(case):
+    # The certificate is for x*.example.test; a name in punycode that happens to begin like that is not meant by it.
+    key, certificate = case.folder / 'key.pem', case.folder / 'certificate.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=nobody',
+                    '-addext', 'subjectAltName=DNS:x*.example.test', '-keyout', key, '-out', certificate],
+                   check=True, capture_output=True)
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header('Content-Length', '0')
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Page)
+    server.handle_error = lambda *_: None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port, name = server.server_port, 'xn--l8j.example.test'
+    try:
+        return compare(case, [case.program('curl'), '-sS', '--noproxy', '*', '--cacert', str(certificate), '--resolve',
+                              f'{name}:{port}:127.0.0.1', f'https://{name}:{port}/'],
+                       lambda output, status: status == 60 and b'no alternative certificate subject' in output)
     finally:
         server.shutdown()
 
@@ -121,6 +155,10 @@ print $watcher->join ? "lost\\n" : "stayed\\n";
                    env={'LD_PRELOAD': f'{slow} {case.runner.gate}'})
 
 
+def guard(case):
+    return case.compile([Path(__file__).with_name('guard.c')], '-shared', '-fPIC', name='guard.so')
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
@@ -137,6 +175,31 @@ def connect(port):
     raise RuntimeError('the server takes no connection')
 
 
+@effect('nginx:CVE-2026-42533')
+def _(case):
+    # The map's pattern is tried while the answer's length is counted, so that $1 is another, longer text when the
+    # answer is made. Without the fix it is written behind the pool's block, where there is nothing (guard.c).
+    port, folder = free_port(), case.folder
+    temporary = ''.join(f'{kind}_temp_path {folder}/{kind};\n'
+                        for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+    (folder / 'nginx.conf').write_text(
+        f'daemon off; master_process off; pid {folder}/pid; error_log {folder}/log;\nevents {{}}\n'
+        f'http {{\naccess_log off;\n{temporary}map $arg_long $found {{ default ""; "~^(.+)$" "x"; }}\n'
+        f'server {{ listen 127.0.0.1:{port}; location ~ ^/(.) {{ return 200 "$1$found"; }} }}\n}}\n')
+
+    def ask():
+        with connect(port) as session, session.makefile('rb') as lines:
+            session.sendall(b'GET /a?long=' + b'b' * 6000 + b' HTTP/1.0\r\n\r\n')
+            try:
+                return lines.readline()
+            except ConnectionResetError:
+                return b''
+
+    return compare(case, [case.program('nginx'), '-e', f'{folder}/log', '-c', f'{folder}/nginx.conf'],
+                   lambda output, status: output.startswith(b'HTTP/1.1 500'), talk=ask,
+                   env={'LD_PRELOAD': f'{guard(case)} {case.runner.gate}'})
+
+
 def proftpd(case, port, home, *lines):
     """The command line of a daemon that serves `home` to the user probe, password secret."""
     users, configuration = case.folder / 'users', case.folder / 'proftpd.conf'
@@ -146,7 +209,8 @@ def proftpd(case, port, home, *lines):
         'ServerType standalone', f'Port {port}', 'DefaultAddress 127.0.0.1', 'SocketBindTight on', 'UseIPv6 off',
         'UseReverseDNS off', 'User nobody', 'Group nogroup', 'RequireValidShell off', 'WtmpLog off',
         'AuthOrder mod_auth_file.c', f'AuthUserFile {users}', f'ScoreboardFile {case.folder}/scores',
-        f'PidFile {case.folder}/pid', f'SystemLog {case.folder}/log', f'ModulePath {case.staged}/proftpd-core/usr/lib/proftpd',
+        f'PidFile {case.folder}/pid', f'SystemLog {case.folder}/log',
+        f'ModulePath {case.staged}/proftpd-core/usr/lib/proftpd',
         '<IfModule mod_delay.c>', 'DelayEngine off', '</IfModule>', '<IfModule mod_ctrls.c>', 'ControlsEngine off',
         '</IfModule>', *lines, '']))
     return [case.program('proftpd'), '-n', '-q', '-c', str(configuration)]
@@ -184,7 +248,6 @@ def _(case):
     # The command's word is half as long as what the client sent for it; without the fix as much is read behind the
     # buffer, where there is nothing (guard.c), and the session ends without an answer.
     port = free_port()
-    guard = case.compile([Path(__file__).with_name('guard.c')], '-shared', '-fPIC', name='guard.so')
 
     def ask():
         with connect(port) as session, session.makefile('rb') as lines:
@@ -198,4 +261,4 @@ def _(case):
 
     return compare(case, proftpd(case, port, '/', 'CommandBufferSize 4000'),
                    lambda output, status: output.startswith(b'500'),
-                   env={'LD_PRELOAD': f'{guard} {case.runner.gate}'}, talk=ask)
+                   env={'LD_PRELOAD': f'{guard(case)} {case.runner.gate}'}, talk=ask)
