@@ -200,7 +200,7 @@ def _(case):
                    env={'LD_PRELOAD': f'{guard(case)} {case.runner.gate}'})
 
 
-def proftpd(case, port, home, *lines):
+def proftpd(case, port, home, *lines, modules='proftpd-core'):
     """The command line of a daemon that serves `home` to the user probe, password secret."""
     users, configuration = case.folder / 'users', case.folder / 'proftpd.conf'
     users.write_text(f'probe:$1$ab$dslkcXxVH.x8LwW1W/oAB/:7777:7777::{home}:/bin/sh\n')
@@ -210,7 +210,7 @@ def proftpd(case, port, home, *lines):
         'UseReverseDNS off', 'User nobody', 'Group nogroup', 'RequireValidShell off', 'WtmpLog off',
         'AuthOrder mod_auth_file.c', f'AuthUserFile {users}', f'ScoreboardFile {case.folder}/scores',
         f'PidFile {case.folder}/pid', f'SystemLog {case.folder}/log',
-        f'ModulePath {case.staged}/proftpd-core/usr/lib/proftpd',
+        f'ModulePath {case.staged}/{modules}/usr/lib/proftpd',
         '<IfModule mod_delay.c>', 'DelayEngine off', '</IfModule>', '<IfModule mod_ctrls.c>', 'ControlsEngine off',
         '</IfModule>', *lines, '']))
     return [case.program('proftpd'), '-n', '-q', '-c', str(configuration)]
@@ -262,3 +262,24 @@ def _(case):
     return compare(case, proftpd(case, port, '/', 'CommandBufferSize 4000'),
                    lambda output, status: output.startswith(b'500'),
                    env={'LD_PRELOAD': f'{guard(case)} {case.runner.gate}'}, talk=ask)
+
+
+@effect('proftpd-dfsg:CVE-2023-48795')
+def _(case):
+    # The module is loaded when the configuration is read; preloaded it is there to be patched before.
+    port, key = free_port(), case.folder / 'key'
+    module = case.staged / 'proftpd-mod-crypto/usr/lib/proftpd/mod_sftp.so'
+    subprocess.run(['openssl', 'genrsa', '-traditional', '-out', key, '2048'], check=True, capture_output=True)
+    command = proftpd(case, port, '/', 'LoadModule mod_sftp.c', 'SFTPEngine on', f'SFTPHostKey {key}',
+                      f'SFTPLog {case.folder}/log', modules='proftpd-mod-crypto')
+
+    def offer():
+        """What the server offers for the exchange of keys: the first packet behind its version."""
+        with connect(port) as session, session.makefile('rb') as stream:
+            session.sendall(b'SSH-2.0-probe\r\n')
+            if not stream.readline().startswith(b'SSH-2.0-'):
+                raise RuntimeError('no version')
+            return stream.read(int.from_bytes(stream.read(4), 'big'))
+
+    return compare(case, command, lambda output, status: b'kex-strict-s-v00@openssh.com' in output, talk=offer,
+                   env={'LD_PRELOAD': f'{module} {case.runner.gate}'})
