@@ -398,7 +398,9 @@ extension FindingCode {
         Entry(
             code: .layoutChanged,
             meaning: "The fix changes the layout of a type of which running processes have objects already.",
-            remedy: "Keep the old layout: new data in a shadow variable, see docs/hooks.md; or restart instead."),
+            remedy:
+                "Keep the old layout: new data in a shadow variable, or let hooks answer (docs/hooks.md); or restart instead."
+        ),
         Entry(
             code: .layoutUnknown, meaning: "Without readable debug information a changed layout would go unseen.",
             remedy: "Build with a compiler that writes DWARF 4 (-gdwarf-4) into the object."),

@@ -3,15 +3,12 @@
 Every program is held before its first own instruction (gate.c), when the patched file is mapped and nothing of it has
 run; there the patch goes in, or in and out again. So one run shows the process without, one with, and one after undo.
 """
-import base64
-import http.server
 import os
 import pty
 import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -47,8 +44,11 @@ class Case:
                            capture_output=True)
         return self.folder
 
-    def run(self, command, patched, only=None, terminal=False, env=None, timeout=60, cwd=None):
-        """Output and status of a command whose process is patched ('in'), was ('out'), or is not ('no')."""
+    def run(self, command, patched, only=None, terminal=False, env=None, timeout=60, cwd=None, talk=None):
+        """Output and status of a command whose process is patched ('in'), was ('out'), or is not ('no').
+
+        Of a server, which doesn't end by itself, what `talk()` returns stands for the output.
+        """
         gate = self.folder / 'gate'
         for old in self.folder.glob('gate*'):
             old.unlink()
@@ -73,6 +73,8 @@ class Case:
                     if done.returncode not in (0, 10):
                         raise RuntimeError(f'{verb}: {(done.stdout + done.stderr)[-200:]}')
             Path(f'{gate}.{pid}.open').touch()
+            if talk:
+                return talk(), process.poll()
             if terminal:
                 return self.read_terminal(master, process, timeout)
             try:
@@ -160,42 +162,6 @@ def effect(name):
     return add
 
 
-@effect('curl:CVE-2024-11053')
-def _(case):
-    seen = []
-
-    class Proxy(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            seen.append((self.path, self.headers.get('Authorization', '')))
-            if 'a.com' in self.path:
-                self.send_response(302)
-                self.send_header('Location', 'http://b.com/')
-            else:
-                self.send_response(200)
-            self.send_header('Content-Length', '0')
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Proxy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    (case.folder / 'netrc').write_text('machine a.com\n  login alice\n  password alicespassword\n\ndefault\n  login bob\n')
-    leak = base64.b64encode(b'bob:alicespassword').decode()
-
-    def fixed(output, status):
-        leaked = any(leak in value for _, value in seen)
-        seen.clear()
-        return not leaked
-
-    try:
-        return compare(case, [case.program('curl'), '-s', '--netrc-optional', '--netrc-file', str(case.folder / 'netrc'),
-                              '-L', '-x', f'http://127.0.0.1:{server.server_port}/', 'http://a.com/'], fixed,
-                       env={'http_proxy': ''})
-    finally:
-        server.shutdown()
-
-
 @effect('less:CVE-2022-46663')
 def _(case):
     (case.folder / 'page').write_bytes(b'one \x1b]8;;http://x\x1b[31337zpayload\x07two\x1b]8;;\x07\nend\n')
@@ -224,32 +190,6 @@ def _(case):
     (case.folder / name).write_text('text\n')
     return compare(case, [str(case.path), name], lambda output, status: b'VIAtext' in output, terminal=True,
                    env={'LESSOPEN': '|sed s/^/VIA/ %s 2>/dev/null', 'LESS': '', 'LESSCLOSE': ''})
-
-
-@effect('openssh:CVE-2023-51385')
-def _(case):
-    return compare(case, [str(case.path), '-F', '/dev/null', '-o', 'ProxyCommand=true %h', 'some`host'],
-                   lambda output, status: b'invalid characters' in output)
-
-
-@effect('openssh:CVE-2025-61985')
-def _(case):
-    before = b'onnection refused'
-    return compare(case, [case.program('ssh'), '-F', '/dev/null', 'ssh://us%00er@127.0.0.1:9'],
-                   lambda output, status: before not in output, only='ssh')
-
-
-@effect('openssh:CVE-2026-35386')
-def _(case):
-    return compare(case, [case.program('ssh'), '-F', '/dev/null', '-p', '9', '-J', 'a`b@127.0.0.1:9', 'target'],
-                   lambda output, status: b'nvalid' in output)
-
-
-@effect('perl:CVE-2023-47038')
-def _(case):
-    library = case.staged / 'perl-base/usr/lib/x86_64-linux-gnu/perl-base'
-    return compare(case, [case.program('perl'), f'-I{library}', '-e', 'qr/\\p{utf8::_perl_surrogate}/'],
-                   lambda output, status: output == b'' and status == 0, env={'MALLOC_PERTURB_': '165'})
 
 
 # The packages' own tests -------------------------------------------------------------------------------------------

@@ -40,10 +40,15 @@ import Testing
     /// A fix of `step` with hooks.
     static func diff(_ files: [String: String], _ hooks: String) -> String {
         let old = (files["step.c"] ?? "").split(separator: "\n").map(String.init)
-        let new =
+        return diff(
+            old,
             [old[0], "#include <tsugite-patch.h>", old[1], old[2]] + hooks.split(separator: "\n").map(String.init)
-            + ["int step(void) { return 20; }"]
-        return "--- a/step.c\n+++ b/step.c\n@@ -1,\(old.count) +1,\(new.count) @@\n"
+                + ["int step(void) { return 20; }"])
+    }
+
+    /// All lines of `step.c` exchanged.
+    private static func diff(_ old: [String], _ new: [String]) -> String {
+        "--- a/step.c\n+++ b/step.c\n@@ -1,\(old.count) +1,\(new.count) @@\n"
             + old.map { "-" + $0 + "\n" }.joined()
             + new.map { "+" + $0 + "\n" }.joined()
     }
@@ -133,6 +138,57 @@ import Testing
             #expect(refused.text.contains("USR-HOOK"))
             #expect(try await running.shows("10 1 0"))
         }
+    }
+
+    /// A field moves; the hooks make the one object anew and back again.
+    private static func moving(_ hooks: [String: String]) -> (old: [String], new: [String]) {
+        let old = [
+            "#include <stdlib.h>", "const char token[] = \"\(UUID().uuidString)\";", "int mode = 1, trace;",
+            "struct box { int a; };", "static struct box *box;",
+            "int step(void) { if (!box) { box = malloc(64); box->a = 10; } return box->a; }",
+        ]
+        let new = [
+            old[0], "#include <tsugite-patch.h>", old[1], old[2], "struct box { long more; int a; };", old[4],
+            "struct old_box { int a; };", "static struct old_box *old_box;", "static struct box made;",
+            "TSUGITE_LAYOUT(struct, box);",
+        ]
+        return (
+            old,
+            new + hooks.sorted { $0.key < $1.key }.map { Self.hook($0.key, $0.key.lowercased(), $0.value) }
+                + ["int step(void) { return box->a + (int)box->more; }"]
+        )
+    }
+
+    @Test func `another layout is taken where hooks see to the objects that exist`() async throws {
+        let (old, new) = Self.moving([
+            "APPLY": "old_box = (void *)box; made.a = old_box->a; made.more = 100; box = &made; return 0;",
+            "UNDO": "old_box->a = made.a; box = (void *)old_box; return 0;",
+        ])
+        let shop = try Workshop(Self.files().merging(["step.c": old.joined(separator: "\n")]) { $1 })
+        try shop.make()
+        let built = try shop.build(Self.diff(old, new), target: "shower")
+        try #require(exitCode(built) == 0, "\(built.outputText)\(built.errorText)")
+        let shown = try TsugiteCommand.run(["inspect", shop.path("fix.tsp")]).outputText
+        #expect(
+            shown.contains("struct box has another layout") && shown.contains("the fix's hooks answer"), "\(shown)")
+        let running = Running(shop: shop, pid: try shop.start("shower", [shop.path("log")]))
+        #expect(try await running.shows("10 1 0"))
+        for _ in 0..<2 {
+            #expect(try running.run("apply", shop.path("fix.tsp")).code == 0)
+            #expect(try await running.shows("110 1 0"))
+            #expect(try running.run("undo", "fix").code == 0)
+            #expect(try await running.shows("10 1 0"))
+        }
+    }
+
+    @Test func `another layout with no hook for the way back stays refused`() throws {
+        let (old, new) = Self.moving(["APPLY": "old_box = (void *)box; box = &made; return 0;"])
+        let shop = try Workshop(Self.files().merging(["step.c": old.joined(separator: "\n")]) { $1 })
+        try shop.make()
+        let built = try shop.build(Self.diff(old, new), target: "shower")
+        #expect(exitCode(built) == 13)
+        #expect(
+            built.errorText.contains("BLD-LAYOUT") && built.errorText.contains("struct box"), "\(built.errorText)")
     }
 
     @Test func `the example of hooks does what its diff says`() async throws {

@@ -35,6 +35,24 @@ private func refusal(_ body: () throws -> Void) -> Finding? {
 private let ten = (1...10).map { "line \($0)\n" }.joined()
 
 @Suite struct DiffTests {
+    @Test(arguments: [
+        ("configure.ac", "AC_DEFINE([HAVE_IT], 1)"), ("config_h.SH", "#$d_it HAVE_IT /**/"),
+        ("Makefile", "FLAGS += -DHAVE_IT"),
+    ])
+    func `finds a question that only a new configuration answers`(_ name: String, _ line: String) throws {
+        let build = "--- a/\(name)\n+++ b/\(name)\n@@ -1 +1,2 @@\n HAVE_OLD\n+\(line)\n"
+        func source(_ line: String) -> String { "--- a/a.c\n+++ b/a.c\n@@ -1 +1,2 @@\n int a;\n+\(line)\n" }
+        let files = [name: "HAVE_OLD\n", "a.c": "int a;\n"]
+        for line in ["#ifdef HAVE_IT", "# if defined(X) && defined(HAVE_IT)"] {
+            let found = try ConfiguredMacros.unanswered(apply(build, source(line), to: files).files)
+            #expect(found == .init(macro: "HAVE_IT", source: "a.c", decidedBy: name))
+        }
+        for line in ["#ifdef HAVE_OLD", "int HAVE_IT;", "#define HAVE_IT 1"] {
+            #expect(try ConfiguredMacros.unanswered(apply(build, source(line), to: files).files) == nil)
+        }
+        #expect(try ConfiguredMacros.unanswered(apply(source("#ifdef HAVE_IT"), to: files).files) == nil)
+    }
+
     @Test func `applies a plain diff at strip level 0`() throws {
         let diff = "--- a.c\n+++ a.c\n@@ -2,3 +2,3 @@\n line 2\n-line 3\n+LINE 3\n line 4\n"
         let result = try apply(diff, to: ["a.c": ten])

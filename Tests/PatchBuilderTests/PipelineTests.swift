@@ -307,6 +307,35 @@ private let sourceFix = """
         }
     }
 
+    @Test func `a new header is found by copies of the sources that include it`() throws {
+        let project = try Project([
+            "src/f.c": "int f(int x) { return x + 1; }\n",
+            "main.c": "int f(int); int main(int c, char **v) { return f(c); }\n",
+        ])
+        let build =
+            "rm -rf b; mkdir -p b/src; cp src/*.c b/src; cp main.c b; cd b; gcc -O2 -Isrc -o prog main.c src/f.c"
+        try project.shell("(\(build)); cp b/prog ../prog; rm -r b")
+        let fix = """
+            --- /dev/null
+            +++ b/src/add.hh
+            @@ -0,0 +1 @@
+            +#define ADD 2
+            --- a/src/f.c
+            +++ b/src/f.c
+            @@ -1 +1,2 @@
+            -int f(int x) { return x + 1; }
+            +#include <add.hh>
+            +int f(int x) { return x + ADD; }
+
+            """
+        let request = project.request(
+            build, patches: [try project.beside("fix.diff", fix)], targets: [project.source + "/../prog"])
+        let state = try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state }
+        #expect(state.units.pairs.map(\.unit) == ["b/src/f.c"])
+        #expect(!FileFacts.exists(state.build.tree.copy + "/b/src/add.hh"))
+        #expect(!FileFacts.exists(state.build.tree.copy + "/src/add.hh"))
+    }
+
     @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
         let project = try program("gcc -O1 -I.")
         let move =

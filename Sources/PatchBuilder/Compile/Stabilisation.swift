@@ -28,6 +28,14 @@ struct Stabilisation {
             whole += bytes
         }
         let files = try state.finish()
+        if let question = ConfiguredMacros.unanswered(files) {
+            throw BuildError(
+                .generatedSource,
+                "the fix asks for \(question.macro), which the tree was built without: only a new configuration tells",
+                evidence: [
+                    "macro": question.macro, "asked in": question.source, "decided by": question.decidedBy,
+                ], remedy: "Decide it in the diff (#define \(question.macro) 1 where it is asked), or restart.")
+        }
         let texts = folder + "/texts"
         try WorkFolder.remove(texts)
         try WorkFolder.make(texts)
@@ -106,7 +114,23 @@ struct Stabilisation {
             copy.change = copy.change == .removed ? .removed : .edited
             copies.append(copy)
         }
-        return copies
+        return copies + newHeaders(beside: copies, stabilised)
+    }
+
+    /// New headers belong where the copied sources look for them, too.
+    private func newHeaders(beside copies: [StabilisedFile], _ stabilised: [StabilisedFile]) -> [StabilisedFile] {
+        let roots = Set(
+            copies.compactMap { copy in
+                copy.copyOf.flatMap { copy.path.hasSuffix("/" + $0) ? String(copy.path.dropLast($0.count)) : nil }
+            })
+        return roots.sorted().flatMap { root in
+            stabilised.filter { $0.change == .added && $0.role == .header }.map { header in
+                var copy = header
+                copy.copyOf = header.path
+                copy.path = root + header.path
+                return copy
+            }
+        }
     }
 
     /// Files that a configure script made from edited templates (`foo.h` from `foo.h.in`), edited in the same way.

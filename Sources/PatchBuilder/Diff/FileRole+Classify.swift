@@ -50,6 +50,8 @@ extension FileRole {
         // `.S` goes through the preprocessor, `.s` doesn't; both are machine code by hand.
         case "s", "sx", "asm", "nasm": return .assembly
         case "y", "yy", "l", "ll", "in", "gperf", "rl", "re", "tmpl", "pl", "awk", "xsl": return .generator
+        // Shell scripts that write a file each, as Perl's config_h.SH.
+        case "sh" where name.hasSuffix(".SH"): return .generator
         case "mk", "am", "ac", "cmake", "m4", "gyp", "gn", "bazel": return .buildSystem
         case "md", "rst", "txt", "xml", "html", "texi", "texinfo", "tex", "pod", "adoc", "po", "pot", "css",
             "1", "2", "3", "4", "5", "6", "7", "8", "svg", "png":

@@ -24,4 +24,15 @@ struct HookMark: Equatable {
         }
         return nil
     }
+
+    /// Reads `tsugite_layout__struct__NAME`: a type, as ``LayoutChange/type`` has it, for whose old objects the fix's
+    /// hooks answer; nil for all other names.
+    static func acceptedType(_ symbol: String) -> String? {
+        let prefix = "tsugite_layout__"
+        guard let start = symbol.firstRange(of: prefix)?.upperBound,
+            let end = symbol[start...].firstRange(of: "__")
+        else { return nil }
+        let (kind, name) = (symbol[start..<end.lowerBound], symbol[end.upperBound...])
+        return kind == "typedef" ? String(name) : "\(kind) \(name)"
+    }
 }

@@ -68,6 +68,21 @@ static __attribute__((unused, noinline)) void tsugite_run_hook__(struct tsugite_
 #define TSUGITE_UNDO(name) TSUGITE_HOOK_(undo, name)
 #define TSUGITE_POST_UNDO(name) TSUGITE_HOOK_(post_undo, name)
 
+/* Layouts -------------------------------------------------------------------------------------------------------
+ *
+ * A fix that gives a type another layout is refused, since a running process has objects of the old one. If the
+ * fix's hooks see to those (they make them anew and back again, or refuse where there are any), it says so once for
+ * each type at file scope:
+ *
+ *     TSUGITE_LAYOUT(struct, account)        also union, class, enum; typedef for a nameless type that has one
+ *
+ * It needs a hook before or in the stop of apply, and another of undo: with the old code the old layout comes back.
+ */
+#define TSUGITE_LAYOUT(kind, name) \
+	TSUGITE_BEGIN_ \
+	static const char tsugite_layout__##kind##__##name __attribute__((used)) = 0; \
+	TSUGITE_END_ struct tsugite_hook
+
 /* Shadow variables ----------------------------------------------------------------------------------------------
  *
  * More fields for objects that exist already, kept beside them: memory found by (address of the object, number).

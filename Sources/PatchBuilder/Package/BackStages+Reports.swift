@@ -34,13 +34,19 @@ extension BackStages {
             notes: diff.notes + pairs.notes + patches.flatMap(\.startNotes).unique + layoutNotes(patches))
     }
 
-    /// Types that changed where no older object can be.
+    /// Types that changed where no older object can be, or where hooks see to them.
     private func layoutNotes(_ patches: [TargetPatch]) -> [String] {
-        patches.flatMap(\.input.units).flatMap { unit -> [String] in
-            guard case .compared(let changes) = unit.layout else { return [] }
-            return changes.filter(\.harmless).map { change in
-                "\(change.type) has another layout (\(change.details.joined(separator: "; "))); only functions of this "
-                    + "patch have objects of it, on their stacks: \(change.users.joined(separator: ", "))"
+        patches.flatMap { patch in
+            let accepted = patch.input.units.acceptedLayouts
+            return patch.input.units.flatMap { unit -> [String] in
+                guard case .compared(let changes) = unit.layout else { return [] }
+                return changes.filter { $0.harmless || accepted.contains($0.type) }.map { change in
+                    "\(change.type) has another layout (\(change.details.joined(separator: "; "))); "
+                        + (change.harmless
+                            ? "only functions of this patch have objects of it, on their stacks: "
+                                + change.users.joined(separator: ", ")
+                            : "the fix's hooks answer for objects that exist already")
+                }
             }
         }.unique
     }

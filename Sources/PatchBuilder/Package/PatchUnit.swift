@@ -1,4 +1,5 @@
 import Findings
+import LivePatch
 
 /// One translation unit in one target: what changed in it, and where it is.
 package struct PatchUnit: Sendable {
@@ -58,7 +59,10 @@ enum Destination: Hashable {
 
 extension [PatchUnit] {
     /// Why objects that exist already stand in the way: one refusal for each type, whatever the number of units.
+    ///
+    /// Those for which the author's hooks answer don't.
     var layoutRefusals: [BuildError] {
+        let accepted = acceptedLayouts
         var order: [String] = []
         var found: [String: (change: LayoutChange, units: [String])] = [:]
         var refusals: [BuildError] = []
@@ -70,7 +74,7 @@ extension [PatchUnit] {
                         .layoutUnknown, "the types of \(unit.name) can't be compared",
                         evidence: ["unit": unit.name, "reason": reason]))
             case .compared(let changes):
-                for change in changes where !change.harmless {
+                for change in changes where !change.harmless && !accepted.contains(change.type) {
                     let key = change.type + change.details.joined()
                     if found[key] == nil { order.append(key) }
                     found[key, default: (change, [])].units.append(unit.name)
@@ -80,6 +84,16 @@ extension [PatchUnit] {
             }
         }
         return refusals + order.compactMap { found[$0] }.map { Self.refusal($0.change, $0.units) }
+    }
+
+    /// Types whose objects of the old layout the fix's own hooks see to, when it comes and when it goes.
+    var acceptedLayouts: Set<String> {
+        let names = flatMap { unit in unit.post.entities.map(\.name) }
+        let kinds = Set(names.compactMap { HookMark($0)?.kind })
+        guard !kinds.isDisjoint(with: [.preApply, .apply]), !kinds.isDisjoint(with: [.preUndo, .undo]) else {
+            return []
+        }
+        return Set(names.compactMap(HookMark.acceptedType))
     }
 
     private static func refusal(_ change: LayoutChange, _ units: [String]) -> BuildError {

@@ -62,6 +62,32 @@ private struct Tree: ~Copyable {
         #expect(try tree.reach("include/asm-generic/thing.h", "#define THING 2\n").sources == ["fs/five.c"])
     }
 
+    @Test func `a name of one driver's header isn't followed into files that don't include it`() throws {
+        let tree = try Tree(
+            Self.files.merging([
+                "block/own.h":
+                    "#include <linux/shared.h>\n#define MAKE(sync) int sync(void)\nMAKE(sync) { return LIMIT; }\n",
+                "block/own.c": "#include \"own.h\"\nint own(void) { return sync(); }\n",
+                "include/linux/other.h": "#include <linux/shared.h>\nint wait(int sync);\n",
+                "fs/six.c": "#include <linux/other.h>\nint six(int sync) { return wait(sync); }\n",
+            ]) { $1 })
+        let shared = "#define LIMIT 5\n#define TWICE (LIMIT * 2)\n"
+        #expect(try tree.reach("include/linux/shared.h", shared).sources == ["block/own.c", "fs/four.c"])
+    }
+
+    @Test func `a name is followed into a header that doesn't include its own, where a source includes both`()
+        throws
+    {
+        let tree = try Tree(
+            Self.files.merging([
+                "net/c/first.h": "#include <linux/shared.h>\n#define FIRST LIMIT\n",
+                "net/c/second.h": "#include <linux/shared.h>\n#define SECOND FIRST\n",
+                "net/c/both.c": "#include \"first.h\"\n#include \"second.h\"\nint both(void) { return SECOND; }\n",
+            ]) { $1 })
+        let shared = "#define LIMIT 5\n#define TWICE (LIMIT * 2)\n"
+        #expect(try tree.reach("include/linux/shared.h", shared).sources == ["fs/four.c", "net/c/both.c"])
+    }
+
     @Test func `too many files are too wide, and the edited ones remain`() throws {
         let tree = try Tree(Self.files)
         let found = try tree.reach("net/a/trace.h", "static inline int near(int x) { return x + 1; }\n", limit: 0)

@@ -36,24 +36,15 @@ struct IncludeIndex {
         return found.filter { $0.hasSuffix(".c") }
     }
 
-    /// All files that include one of the headers, directly or through others; the headers themselves too.
-    func reached(from headers: Set<String>) throws(BuildError) -> Set<String> {
-        var users: [Substring: [Line]] = [:]
-        for line in try lines("headers", pattern: "\\.h[\">]") {
-            let name = line.name.split(separator: "/").last ?? line.name
-            users[name, default: []].append(line)
+    /// Who includes which header.
+    func graph() throws(BuildError) -> IncludeGraph {
+        var lines: [Substring: [Line]] = [:]
+        for line in try self.lines("headers", pattern: "\\.h[\">]") {
+            lines[line.name.split(separator: "/").last ?? line.name, default: []].append(line)
         }
-        var known = headers
-        var open = Array(headers)
-        while let path = open.popLast() {
-            for line in users[Substring(BuildPath.name(path))] ?? [] {
-                let file = String(line.file)
-                guard !known.contains(file), isMeant(line, path) else { continue }
-                known.insert(file)
-                if file.hasSuffix(".h") { open.append(file) }
-            }
+        return IncludeGraph { path in
+            (lines[Substring(BuildPath.name(path))] ?? []).filter { isMeant($0, path) }.map { String($0.file) }
         }
-        return known
     }
 
     /// Whether a line can mean the file at a path.
@@ -106,5 +97,33 @@ struct IncludeIndex {
             throw BuildError(error, path: "grep")
         }
         try WorkFolder.write(result.output, to: path)
+    }
+}
+
+/// Who includes which header, through others too; each header is looked up once.
+final class IncludeGraph {
+    private let lookUp: (String) -> [String]
+    private var direct: [String: [String]] = [:]
+
+    /// Takes what answers the files that include a header themselves.
+    init(_ lookUp: @escaping (String) -> [String]) { self.lookUp = lookUp }
+
+    /// All files that include one of the headers, directly or through others; the headers themselves too.
+    func reached(from headers: Set<String>) -> Set<String> {
+        var known = headers
+        var open = Array(headers)
+        while let path = open.popLast() {
+            for file in includers(path) where known.insert(file).inserted && file.hasSuffix(".h") {
+                open.append(file)
+            }
+        }
+        return known
+    }
+
+    private func includers(_ path: String) -> [String] {
+        if let known = direct[path] { return known }
+        let found = lookUp(path)
+        direct[path] = found
+        return found
     }
 }

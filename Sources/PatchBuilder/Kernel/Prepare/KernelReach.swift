@@ -115,38 +115,18 @@ extension KernelReach {
     }
 
     private func reached(through headers: [StabilisedFile]) throws(BuildError) -> Set<String> {
-        var names: Set<String> = []
+        var touched: [String: Set<String>] = [:]
         for header in headers {
             let before = (try? FileSystem.readText("\(source)/\(header.oldPath ?? header.path)")) ?? ""
             let after = header.postFile.isEmpty ? "" : (try? FileSystem.readText(header.postFile)) ?? ""
-            names.formUnion(HeaderNames.touched(before, after))
-        }
-        let paths = Set(headers.flatMap { [$0.path] + ($0.oldPath.map { [$0] } ?? []) })
-        let files = try IncludeIndex(source: source, folder: cache).reached(from: paths)
-        names = passedOn(names, by: files.filter { $0.hasSuffix(".h") })
-        let scan = WordScan(names)
-        return files.filter { path in
-            guard path.hasSuffix(".c") else { return false }
-            guard let text = try? FileSystem.read("\(source)/\(path)") else { return true }
-            return scan.isIn(text)
-        }
-    }
-
-    /// Headers may pass a touched name on under names of their own; those count too, and so on.
-    private func passedOn(_ touched: Set<String>, by headers: Set<String>) -> Set<String> {
-        let texts = headers.compactMap { try? FileSystem.read("\(source)/\($0)") }
-        var names = touched
-        var new = touched
-        // A name that thousands of definitions use is everywhere; there is no point in following it further.
-        while !new.isEmpty, names.count < 20_000 {
-            let scan = WordScan(new)
-            var more: Set<String> = []
-            for text in texts where scan.isIn(text) {
-                more.formUnion(HeaderNames.defining(new, in: String(decoding: text, as: UTF8.self)))
+            let names = HeaderNames.touched(before, after)
+            for path in [header.path, header.oldPath].compactMap(\.self) {
+                touched[path, default: []].formUnion(names)
             }
-            new = more.subtracting(names)
-            names.formUnion(new)
         }
-        return names
+        var spread = NameSpread(touched, try IncludeIndex(source: source, folder: cache).graph()) { path in
+            try? FileSystem.read("\(source)/\(path)")
+        }
+        return spread.run()
     }
 }
