@@ -154,8 +154,10 @@ import Testing
         ]
         return (
             old,
-            new + hooks.sorted { $0.key < $1.key }.map { Self.hook($0.key, $0.key.lowercased(), $0.value) }
-                + ["int step(void) { return box->a + (int)box->more; }"]
+            new
+                + hooks.sorted { $0.key < $1.key }.flatMap { kind, body in
+                    Self.hook(kind, kind.lowercased(), body).split(separator: "\n").map(String.init)
+                } + ["int step(void) { return box->a + (int)box->more; }"]
         )
     }
 

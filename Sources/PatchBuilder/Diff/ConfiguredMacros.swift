@@ -21,6 +21,8 @@ enum ConfiguredMacros {
             let known = Set((file.pre?.lines ?? []).flatMap(macros))
             for macro in added(by: file).flatMap(macros) where !known.contains(macro) {
                 deciders[macro] = file.path
+                // As a compiler is told: -DHAVE_IT.
+                if macro.hasPrefix("D") { deciders[String(macro.dropFirst())] = file.path }
             }
         }
         guard !deciders.isEmpty else { return nil }
