@@ -3,10 +3,10 @@ import Linux
 import TestSupport
 import Testing
 
-/// The patcher is killed at random instants while hooks run in a program: it goes on, whole old or whole new, and the
-/// next run puts all in order. What a hook was in the middle of, the next one copes with (docs/hooks.md).
+/// The patcher is killed at random instants while hooks run in a program.
 ///
-/// `TSUGITE_KILLS` says how often; `make kill` does it 10,000 times.
+/// It goes on, whole old or whole new, and the next run puts all in order. What a hook was in the middle of, the next
+/// one copes with (docs/hooks.md). `TSUGITE_KILLS` says how often; `make kill` does it 10,000 times.
 @Suite(.enabled(if: mayTrace, "attaching to processes needs root")) struct HookKillTests {
     static let kills = ProcessInfo.processInfo.environment["TSUGITE_KILLS"].flatMap(Int.init) ?? 200
 
