@@ -1,5 +1,6 @@
 """The effects of fixes that show in a session: of clients with servers, of servers with clients, of an interpreter."""
 import base64
+import contextlib
 import ftplib
 import http.server
 import os
@@ -14,41 +15,53 @@ from pathlib import Path
 from effects import compare, effect
 
 
-@effect('curl:CVE-2024-11053')
-def _(case):
-    seen = []
+@contextlib.contextmanager
+def serving(respond=lambda request: (200, {}), tls=None):
+    """The port of a web server of empty pages; `respond` answers a request's status and headers."""
 
-    class Proxy(http.server.BaseHTTPRequestHandler):
+    class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            seen.append((self.path, self.headers.get('Authorization', '')))
-            if 'a.com' in self.path:
-                self.send_response(302)
-                self.send_header('Location', 'http://b.com/')
-            else:
-                self.send_response(200)
-            self.send_header('Content-Length', '0')
+            status, headers = respond(self)
+            self.send_response(status)
+            for name, value in (headers | {'Content-Length': '0'}).items():
+                self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Proxy)
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Page)
+    server.handle_error = lambda *_: None
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+
+
+@effect('curl:CVE-2024-11053')
+def _(case):
+    seen = []
+
+    def respond(request):
+        seen.append(request.headers.get('Authorization', ''))
+        return (302, {'Location': 'http://b.com/'}) if 'a.com' in request.path else (200, {})
+
     (case.folder / 'netrc').write_text('machine a.com\n  login alice\n  password alicespassword\n\n'
                                       'default\n  login bob\n')
     leak = base64.b64encode(b'bob:alicespassword').decode()
 
     def fixed(output, status):
-        leaked = any(leak in value for _, value in seen)
+        leaked = any(leak in value for value in seen)
         seen.clear()
         return not leaked
 
-    try:
+    with serving(respond) as port:
         return compare(case, [case.program('curl'), '-s', '--netrc-optional', '--netrc-file',
-                              str(case.folder / 'netrc'), '-L', '-x', f'http://127.0.0.1:{server.server_port}/',
-                              'http://a.com/'], fixed, env={'http_proxy': ''})
-    finally:
-        server.shutdown()
+                              str(case.folder / 'netrc'), '-L', '-x', f'http://127.0.0.1:{port}/', 'http://a.com/'],
+                       fixed, env={'http_proxy': ''})
 
 
 @effect('curl:CVE-2023-28321')
@@ -58,29 +71,13 @@ def _(case):
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=nobody',
                     '-addext', 'subjectAltName=DNS:x*.example.test', '-keyout', key, '-out', certificate],
                    check=True, capture_output=True)
-
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header('Content-Length', '0')
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Page)
-    server.handle_error = lambda *_: None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port, name = server.server_port, 'xn--l8j.example.test'
-    try:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    name = 'xn--l8j.example.test'
+    with serving(tls=tls) as port:
         return compare(case, [case.program('curl'), '-sS', '--noproxy', '*', '--cacert', str(certificate), '--resolve',
                               f'{name}:{port}:127.0.0.1', f'https://{name}:{port}/'],
                        lambda output, status: status == 60 and b'no alternative certificate subject' in output)
-    finally:
-        server.shutdown()
 
 
 @effect('openssh:CVE-2023-51385')
