@@ -9,7 +9,7 @@ import ProcessPatcher
 /// `tsugite apply`: puts live patches into running processes, or into the running kernel.
 struct Apply: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apply",
+        commandName: "apply", _superCommandName: Tsugite.name,
         abstract: "Put live patches into running processes, or into the running kernel.",
         discussion: """
             Finds every process that runs a binary that a patch is for, proves that the code in memory is the code \

@@ -5,6 +5,7 @@ import ProcessPatcher
 /// `tsugite recover`: finishes what a killed command left.
 struct Recover: ParsableCommand {
     static let configuration = CommandConfiguration(
+        _superCommandName: Tsugite.name,
         abstract: "Finish, or take back, what a killed command left half-way.",
         discussion: """
             A command that is killed at any instant leaves each process whole, and a journal in it that says how \

@@ -7,7 +7,7 @@ import ProcessPatcher
 /// `tsugite status`: shows what running processes and the running kernel carry.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status",
+        commandName: "status", _superCommandName: Tsugite.name,
         abstract: "Show the live patches in running processes and in the running kernel.",
         discussion: """
             Read back from the processes' own memory and from the kernel itself, not from any record. Nothing is \

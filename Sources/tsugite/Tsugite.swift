@@ -4,8 +4,10 @@ import Client
 /// Live updates for Linux: the command.
 @main
 struct Tsugite: ParsableCommand {
+    static let name = "tsugite"
+
     static let configuration = CommandConfiguration(
-        commandName: "tsugite",
+        commandName: name,
         abstract: "Put fixed code into running processes and kernels, without restarting them.",
         version: "0.1.0",
         groupedSubcommands: [
@@ -50,6 +52,9 @@ struct Tsugite: ParsableCommand {
     }
 
     /// The verbs that act on processes, whose start is part of the time that they take.
+    ///
+    /// They name `tsugite` as what they belong to: the parser then asks each only for its own words, not for those of
+    /// a whole program, which takes a tenth of an apply.
     private static func direct(_ verb: String) -> (any ParsableCommand.Type)? {
         switch verb {
         case "apply": Apply.self

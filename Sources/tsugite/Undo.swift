@@ -9,7 +9,7 @@ import ProcessPatcher
 /// `tsugite undo`: takes a live patch out of running processes, or out of the running kernel.
 struct Undo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo",
+        commandName: "undo", _superCommandName: Tsugite.name,
         abstract: "Take a live patch out of running processes, or out of the running kernel.",
         discussion: """
             Everything that is needed is read from the processes themselves, so the patch file isn't: name the \

@@ -16,9 +16,7 @@ struct StackScan: ~Copyable {
     private static let bufferSize = 512 << 10
 
     init(of process: ProcessID) throws(PatcherError) {
-        do throws(SystemError) { room = try PopulatedMemory(count: Self.bufferSize) } catch {
-            throw PatcherError(error, process)
-        }
+        room = try onProcess(process) { () throws(SystemError) in try PopulatedMemory(count: Self.bufferSize) }
         unsafe ranges = .allocate(capacity: RemoteMemory.rangesPerCall)
         unsafe owners = .allocate(capacity: RemoteMemory.rangesPerCall)
     }

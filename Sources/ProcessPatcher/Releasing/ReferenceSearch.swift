@@ -26,9 +26,7 @@ struct ReferenceSearch: ~Copyable {
     init(_ image: RemoteRange, masks: [UInt64], of process: ProcessID) throws(PatcherError) {
         self.image = image
         self.masks = masks
-        do throws(SystemError) { room = try PopulatedMemory(count: Self.size) } catch {
-            throw PatcherError(error, process)
-        }
+        room = try onProcess(process) { () throws(SystemError) in try PopulatedMemory(count: Self.size) }
     }
 
     /// Whether a word may lead into the image.
