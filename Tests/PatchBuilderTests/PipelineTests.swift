@@ -336,6 +336,33 @@ private let sourceFix = """
         #expect(!FileFacts.exists(state.build.tree.copy + "/src/add.hh"))
     }
 
+    @Test func `a copy that the build changed before it compiled it is refused, not taken for code nobody runs`()
+        throws
+    {
+        let project = try Project([
+            "src/f.c": "int f(int x) { return x + 1; }\n",
+            "main.c": "int f(int); int main(int c, char **v) { return f(c); }\n",
+        ])
+        let build =
+            "rm -rf b; mkdir -p b/src; cp main.c b; sed 's/x/y/g' src/f.c > b/src/f.c; cd b; gcc -O2 -o prog main.c src/f.c"
+        try project.shell("(\(build)); cp b/prog ../prog; rm -r b")
+        let fix = """
+            --- a/src/f.c
+            +++ b/src/f.c
+            @@ -1 +1 @@
+            -int f(int x) { return x + 1; }
+            +int f(int x) { return x + 2; }
+
+            """
+        let request = project.request(
+            build, patches: [try project.beside("fix.diff", fix)], targets: [project.source + "/../prog"])
+        let error = try #require(throws: BuildError.self) {
+            try BuildPipeline(request).run { (state: BuildState) throws(BuildError) in state }
+        }
+        #expect(error.finding.code == .generatedSource)
+        #expect(error.finding.evidence.contains { $0.value == "b/src/f.c" })
+    }
+
     @Test func `follows a source that the diff moves, and notes one that it removes`() throws {
         let project = try program("gcc -O1 -I.")
         let move =

@@ -30,6 +30,7 @@ struct ReachVerdict {
                     evidence: ["file": file.path, "generated file": made])
             }
         }
+        try refuseChangedCopies(reach.unreached)
         if reach.units.isEmpty, reach.removed.isEmpty { throw nothing(reach.unreached) }
         return notes(reach)
     }
@@ -83,6 +84,41 @@ struct ReachVerdict {
             [.source, .header, .assembly].contains(FileRole(path: name))
                 && FileFacts.exists(build.tree.copy + "/" + name) && !FileFacts.exists(source + "/" + name)
         }
+    }
+
+    /// Refuses files that the build copied elsewhere and changed on the way, before it compiled them there.
+    ///
+    /// Unchanged copies are among the diff's files and edited like the file itself.
+    private func refuseChangedCopies(_ files: [StabilisedFile]) throws(BuildError) {
+        let candidates = files.filter { [.source, .header].contains($0.role) && $0.change == .edited }
+        guard !candidates.isEmpty else { return }
+        let edited = Set(files.map(\.path))
+        let roots = copyRoots
+        for file in candidates {
+            let copies = roots.lazy.map { $0 + file.path }.filter { copy in
+                !edited.contains(copy) && FileFacts.exists(build.tree.copy + "/" + copy)
+                    && !FileFacts.exists(source + "/" + copy)
+            }
+            guard let copy = copies.first else { continue }
+            throw BuildError(
+                .generatedSource, "the build compiled \(copy) in place of \(file.path), and they aren't the same",
+                evidence: ["file": file.path, "generated file": copy])
+        }
+    }
+
+    /// Folders of the copy, with a slash, from which the build compiled sources that the author's tree has elsewhere.
+    private var copyRoots: [String] {
+        var roots: Set<String> = []
+        for command in build.compiles {
+            guard let path = build.tree.relative(command.source), !FileFacts.exists(source + "/" + path) else {
+                continue
+            }
+            let slashes = path.indices.filter { path[$0] == "/" }
+            if let slash = slashes.first(where: { FileFacts.exists(source + path[$0...]) }) {
+                roots.insert(String(path[...slash]))
+            }
+        }
+        return roots.sorted()
     }
 
     private func notes(_ reach: DiffReach.Result) -> [String] {
