@@ -71,6 +71,13 @@ import Testing
         #expect(HeaderNames.touched(Self.header, text).isEmpty)
     }
 
+    @Test func `the line directives of a stabilised header touch nothing`() {
+        let text = Self.header.replacing("    return", with: "#line 6\n    return")
+        #expect(HeaderNames.touched(Self.header, text).isEmpty)
+        let enumeration = Self.header.replacing("GREEN = 2 };", with: "GREEN = 3\n#line 4 \"a.h\"\n};")
+        #expect(HeaderNames.touched(Self.header, enumeration) == ["color", "RED", "GREEN"])
+    }
+
     @Test func `follows names from definition to definition`() {
         #expect(HeaderNames.defining(["LIMIT"], in: Self.header).contains("near"))
         #expect(HeaderNames.defining(["near"], in: Self.header).contains("around"))

@@ -14,8 +14,13 @@
 
 enum HeaderNames {
     /// Names of the chunks that two versions of a header don't share.
+    ///
+    /// - Parameter after: may be stabilised; its `#line` directives, in the middle of any chunk, are no part of it.
     static func touched(_ before: String, _ after: String) -> Set<String> {
-        let (old, new) = (chunks(before), chunks(after))
+        let plain = after.split(separator: "\n", omittingEmptySubsequences: false).filter {
+            !$0.hasPrefix("#line ")
+        }
+        let (old, new) = (chunks(before), chunks(plain.joined(separator: "\n")))
         let common = Set(old.map(\.key)).intersection(new.map(\.key))
         return Set((old + new).filter { !common.contains($0.key) }.flatMap { defined(by: $0.words) })
     }
