@@ -219,6 +219,34 @@ import Testing
         #expect(since.allSatisfy { $0 == "locked" })
     }
 
+    @Test func `shadow variables outlive the replacement of one patch by another, and its undo`() async throws {
+        let files = Self.files()
+        let old = (files["step.c"] ?? "").split(separator: "\n").map(String.init)
+        func fix(_ body: String) -> String {
+            Self.diff(
+                old, [old[0], "#include <tsugite-patch.h>", old[1], old[2], "int step(void) { \(body) }"])
+        }
+        let shop = try Workshop(files)
+        try shop.make()
+        let counting = "int *n = tsugite_shadow_get_or_alloc(&mode, 7, sizeof *n, 0, 0);"
+        let first = fix("\(counting) if (n && *n < 5) ++*n; trace = n ? *n : -1; return 20;")
+        let second = fix("int *n = tsugite_shadow_get(&mode, 7); trace = n ? *n * 10 : -1; return 30;")
+        for (diff, name) in [(first, "first.tsp"), (second, "second.tsp")] {
+            let built = try shop.build(diff, target: "shower", output: name)
+            try #require(exitCode(built) == 0, "\(built.outputText)\(built.errorText)")
+        }
+        let running = Running(shop: shop, pid: try shop.start("shower", [shop.path("log")]))
+        #expect(try running.run("apply", shop.path("first.tsp")).code == 0)
+        #expect(try await running.shows("20 1 5"))
+        #expect(try running.run("apply", shop.path("second.tsp")).code == 13)
+        #expect(try running.run("apply", shop.path("second.tsp"), "--replace").code == 0)
+        #expect(try await running.shows("30 1 50"))
+        #expect(try running.run("undo", "second").code == 0)
+        #expect(try await running.shows("10 1 50"))
+        #expect(try running.run("apply", shop.path("second.tsp")).code == 0)
+        #expect(try await running.shows("30 1 50"))
+    }
+
     @Test func `the header that fixes include is the one that is installed`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let installed = try String(
