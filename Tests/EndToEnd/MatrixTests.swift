@@ -254,6 +254,16 @@ import Testing
             shows: "old115 cancelled 8")
     }
 
+    @Test func `a virtual function of a header changes where it is inlined and where its vtable leads`()
+        async throws
+    {
+        // Called through the vtable: the compiler can't see which class it is.
+        let new = Self.part.replacing("shape *some = &one;", with: "shape *volatile some = &one;")
+        try await run(
+            new, shows: "old115 cancelled 8",
+            header: Self.header.replacing("return side * side;", with: "return side * side + 100;"))
+    }
+
     @Test func `a new class brings its vtable and type along`() async throws {
         let new = Self.part.replacing(
             "std::string part(int x)\n",
