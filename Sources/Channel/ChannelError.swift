@@ -42,20 +42,23 @@ public struct ChannelError: DiagnosableError, Equatable, Sendable {
     public let what: String
     /// The clause of the TUF specification 1.0.34 that asks for the check that failed, such as `5.4.3`.
     public let clause: String?
+    /// What can be done, where it isn't what the kind's code says.
+    public let remedy: String?
 
     /// Makes an error.
-    public init(_ kind: Kind, _ subject: String, _ what: String, clause: String? = nil) {
+    public init(_ kind: Kind, _ subject: String, _ what: String, clause: String? = nil, remedy: String? = nil) {
         self.kind = kind
         self.subject = subject
         self.what = what
         self.clause = clause
+        self.remedy = remedy
     }
 
     /// The error in common terms.
     public var finding: Finding {
-        clause.map {
-            Finding(code, "\(subject): \(what)", evidence: ["subject": subject, "clause": "TUF \($0)"])
-        } ?? Finding(code, "\(subject): \(what)", evidence: ["subject": subject])
+        let message = "\(subject): \(what)"
+        guard let clause else { return Finding(code, message, evidence: ["subject": subject], remedy: remedy) }
+        return Finding(code, message, evidence: ["subject": subject, "clause": "TUF \(clause)"], remedy: remedy)
     }
 
     private var code: FindingCode {

@@ -1,4 +1,5 @@
 import Channel
+import Findings
 import Foundation
 import Synchronization
 import TestSupport
@@ -39,6 +40,18 @@ final class FaultyFetcher: Fetcher, Sendable {
         try channel.add("U1")
         try channel.add("U2", family: "kernel/6.1.0", content: "other")
         try channel.add("U3", content: "patch")
+    }
+
+    @Test(arguments: ["", "\u{1}\u{2}", "{\"signed\":{}}", "[1]"])
+    func `a trusted root that is none is named, and nothing is made of it`(text: String) throws {
+        let file = channel.folder + "/garbage.json"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        let store = MetadataStore(folder: channel.folder + "/none")
+        let error = try #require(throws: ChannelError.self) { try Updater.initialise(store, rootFile: file) }
+        #expect(error.kind == .malformed)
+        #expect(error.finding.message.hasPrefix("\(file): not the root metadata of a channel"))
+        #expect(error.finding.remedy.contains("metadata/1.root.json"))
+        #expect(!FileManager.default.fileExists(atPath: channel.folder + "/none"))
     }
 
     @discardableResult

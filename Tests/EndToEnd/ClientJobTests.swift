@@ -88,6 +88,21 @@ struct ClientJobTests {
         #expect(exitCode(try site.machine("refresh")) == 15)
     }
 
+    @Test(arguments: ["", "no patch", "\u{7f}ELF"])
+    func `what is no live patch doesn't get into a channel, and the file is named`(content: String) throws {
+        let site = try ClientSite()
+        try site.publish()
+        let before = try FileManager.default.subpathsOfDirectory(atPath: site.channel).sorted()
+        try site.shop.write("BAD-1.tsp", content)
+        let added = try site.tsugite([
+            "channel", "add", site.channel, site.shop.path("BAD-1.tsp"), "--family", "user/shop",
+            "--effective-version", "9",
+        ])
+        #expect(exitCode(added) == 15)
+        #expect(added.errorText.contains("BAD-1.tsp") && added.errorText.contains("tsugite build"))
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: site.channel).sorted() == before)
+    }
+
     @Test func `a look for news doesn't read the whole catalogue, and does without its short form`() throws {
         let site = try ClientSite()
         try site.publish()

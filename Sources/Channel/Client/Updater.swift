@@ -68,7 +68,13 @@ public final class Updater {
         guard let bytes = try Files.read(path, limit: UpdaterSettings().rootLimit) else {
             throw ChannelError(.file, path, "no such file")
         }
-        try initialise(store, root: bytes, at: time)
+        do {
+            try initialise(store, root: bytes, at: time)
+        } catch {
+            throw ChannelError(
+                error.kind, path, "not the root metadata of a channel: \(error.what)", clause: error.clause,
+                remedy: "Get the channel's metadata/1.root.json, or a later one, by a trusted way.")
+        }
     }
 
     /// Brings the top-level metadata up to date (5.3 to 5.6); does nothing the second time.

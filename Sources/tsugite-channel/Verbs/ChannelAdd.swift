@@ -93,7 +93,8 @@ private func targetBuilds(of path: String) throws(ChannelError) -> [String] {
         return file.patch.targets.map { "\($0.buildID)" }
     } catch let error as any DiagnosableError {
         throw ChannelError(
-            .malformed, path, "\(error.finding.message); for other files than live patches give --build-id")
+            .malformed, path, error.finding.message,
+            remedy: "Build the patch again (tsugite build); for other files than live patches give --build-id.")
     } catch {
         throw ChannelError(.malformed, path, "\(error)")
     }
