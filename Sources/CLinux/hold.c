@@ -16,13 +16,43 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-static void nothing(int signal) { (void)signal; }
+// The threads that linux_seize_among leaves in the handler's care while it waits.
+static _Thread_local struct {
+    const char *volatile first;
+    volatile size_t stride, count;
+} cared_for;
+
+// Interrupting is what the signal is for; a wait in execve(2) of the other side ends only by this.
+static void reap_ended(int signal) {
+    (void)signal;
+    int kept = errno;
+    for (size_t index = 0; index < cared_for.count; index++) {
+        pid_t tid;
+        memcpy(&tid, cared_for.first + index * cared_for.stride, sizeof tid);
+        // Only looked at first: a stop must still be there for who asks for it later.
+        siginfo_t info = {0};
+        long failed = syscall(SYS_waitid, P_PID, tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, (void *)0);
+        if (failed || info.si_pid == 0) continue;
+        if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
+            (void)syscall(SYS_wait4, tid, (void *)0, WNOHANG | __WALL, (void *)0);
+    }
+    errno = kept;
+}
+
+long linux_seize_among(pid_t tid, uint64_t options, const void *first, size_t stride, size_t count) {
+    cared_for.first = first;
+    cared_for.stride = stride;
+    cared_for.count = count;
+    long result = linux_ptrace(PTRACE_SEIZE, tid, 0, options);
+    cared_for.count = 0;
+    return result;
+}
 
 static int alarm_signal(void) { return SIGRTMAX - 3; }
 
 long linux_alarm_create(int *timer) {
     // Without SA_RESTART: interrupting is the purpose.
-    struct sigaction action = {.sa_handler = nothing};
+    struct sigaction action = {.sa_handler = reap_ended};
     sigemptyset(&action.sa_mask);
     if (sigaction(alarm_signal(), &action, NULL)) return -(long)errno;
     // Threads of some libraries start with every signal blocked.

@@ -137,6 +137,25 @@ extension ProcessTests {
             #expect(victim.ask("a") == "41")
         }
 
+        @Test func `a process that execs while its many threads are attached to hangs neither itself nor us`()
+            throws
+        {
+            let lab = try Lab.of()
+            let patch = try lab.patch()
+            for round in 0..<40 {
+                let victim = try lab.start()
+                #expect(victim.ask("threads 64") == "ok")
+                let pid = victim.pid
+                let task = Background { _ in try ProcessPatcher.apply([patch], to: .processes([pid])) }
+                usleep(UInt32(round * 200))
+                #expect(victim.ask("exec") == "again")
+                let result = task.finish()?.processes.first
+                #expect(
+                    result?.result == .applied || result?.result == .nothingToDo, "\(String(describing: result))")
+                #expect(["41", "42"].contains(victim.ask("a") ?? ""))
+            }
+        }
+
         @Test func `exec and exit in the middle are clear outcomes`() throws {
             let lab = try Lab.of()
             let patch = try lab.patch()

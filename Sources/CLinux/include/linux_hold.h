@@ -14,12 +14,19 @@
 #include "linux_trace.h"
 
 /// A timer whose signal interrupts blocking calls of the thread that made it, again and again while armed.
-/// The signal's handler does nothing. Returns 0 or -errno.
+/// The signal's handler does nothing but what linux_seize_among asks for. Returns 0 or -errno.
 long linux_alarm_create(int *timer);
 /// Arms the timer to fire every `nanoseconds`; 0 disarms it.
 long linux_alarm_set(int timer, uint64_t nanoseconds);
 /// Deletes the timer.
 void linux_alarm_delete(int timer);
+
+/// PTRACE_SEIZE of one more thread of a process. Returns 0 or -errno.
+///
+/// A thread in execve(2) keeps others from attaching until all threads besides it have gone, and a traced one has gone
+/// only when its tracer has taken note: who attaches then waits for itself. So while this waits and the alarm is armed,
+/// its handler takes note of those that end among `count` threads, whose ids lie `stride` bytes apart from `first` on.
+long linux_seize_among(pid_t tid, uint64_t options, const void *first, size_t stride, size_t count);
 
 /// Where a task directory's link count tells the number of threads: fstat(2) on /proc/PID/task.
 /// Returns the number of threads or -errno.

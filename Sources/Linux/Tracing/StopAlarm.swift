@@ -24,6 +24,22 @@ public struct StopAlarm: ~Copyable {
 }
 
 extension Tracing {
+    /// Attaches to a thread of a process of which others are attached already, an armed ``StopAlarm`` in hand.
+    ///
+    /// One of them may be in execve(2), which waits until all others have ended *and* their tracer has taken note, and
+    /// lets nobody attach meanwhile: the alarm takes note of them.
+    ///
+    /// - Parameter attached: entries of any kind that begin with a thread's id.
+    @inline(__always)
+    public static func seize<Entry>(_ thread: ThreadID, among attached: UnsafeBufferPointer<Entry>)
+        -> SystemCallResult
+    {
+        // Sound: the handler reads an id at the start of each entry, and the buffer outlives the call.
+        unsafe SystemCallResult(
+            linux_seize_among(
+                thread.rawValue, 0, attached.baseAddress, MemoryLayout<Entry>.stride, attached.count))
+    }
+
     /// Waits until the thread changes state or a signal interrupts the wait (EINTR): see ``StopAlarm``.
     @inline(__always)
     public static func waitInterruptibly(_ thread: ThreadID) -> WaitAnswer {

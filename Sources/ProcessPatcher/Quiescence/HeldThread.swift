@@ -30,6 +30,7 @@ struct HeldThread {
         case busy
     }
 
+    /// First of all: see `Tracing.seize(_:among:)`.
     let id: ThreadID
     let process: ProcessID
     var phase = Phase.seized

@@ -142,6 +142,9 @@ struct ThreadHold: ~Copyable {
             unsafe known.insert(threads[index].id)
         }
         var found = 0
+        // Or a process in execve would wait for us, and we for it: see `Tracing.seize(_:among:)`.
+        alarm.set(nanoseconds: Self.alarmPeriod)
+        defer { alarm.set(nanoseconds: 0) }
         for process in processes {
             var ids: [ThreadID] = []
             do throws(SystemError) { try lists[process]?.list.read(into: &ids) } catch {
@@ -157,7 +160,8 @@ struct ThreadHold: ~Copyable {
     }
 
     private mutating func attach(_ id: ThreadID, _ process: ProcessID) throws(PatcherError) -> Bool {
-        let result = Tracing.seize(id)
+        // The first `count` entries are in use, and each begins with its id.
+        let result = unsafe Tracing.seize(id, among: UnsafeBufferPointer(rebasing: threads[..<count]))
         var thread = HeldThread(id, process)
         if let error = result.error {
             if error == .noSuchProcess { return false }
