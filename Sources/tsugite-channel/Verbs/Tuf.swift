@@ -12,7 +12,7 @@ struct Tuf: ParsableCommand {
         discussion: """
             init ROOT       trust this root metadata file
             refresh         bring the metadata up to date
-            download        fetch one target
+            download        fetch targets: --target-name may be repeated, and the first that fails ends it
 
             The exit status is 0 if all went well, else 1.
             """)
@@ -26,7 +26,7 @@ struct Tuf: ParsableCommand {
     @Argument(help: "The trusted root metadata file, for init.") var root: String?
     @Option(help: "Folder of this machine's verified metadata.") var metadataDir: String
     @Option(help: "Address of the repository's metadata.") var metadataUrl: String?
-    @Option(help: "Path of the target within the repository.") var targetName: String?
+    @Option(help: "Path of the target within the repository; may be repeated.") var targetName: [String] = []
     @Option(help: "Address of the repository's target files.") var targetBaseUrl: String?
     @Option(help: "Folder for downloaded targets.") var targetDir: String?
 
@@ -35,7 +35,7 @@ struct Tuf: ParsableCommand {
         case .`init`: guard root != nil else { throw ValidationError("init needs a root metadata file") }
         case .refresh: guard metadataUrl != nil else { throw ValidationError("refresh needs --metadata-url") }
         case .download:
-            guard metadataUrl != nil, targetName != nil, targetBaseUrl != nil, targetDir != nil else {
+            guard metadataUrl != nil, !targetName.isEmpty, targetBaseUrl != nil, targetDir != nil else {
                 throw ValidationError(
                     "download needs --metadata-url, --target-name, --target-base-url and --target-dir")
             }
@@ -60,11 +60,13 @@ struct Tuf: ParsableCommand {
             fetcher: try fetcher(for: address))
     }
 
+    /// One target after the other, in the order given, from one look at the repository.
     private func download(_ updater: Updater) throws(ChannelError) {
-        let name = targetName ?? ""
-        guard let target = try updater.target(name) else {
-            throw ChannelError(.noTarget, name, "no trusted role lists it", clause: "5.7.2")
+        for name in targetName {
+            guard let target = try updater.target(name) else {
+                throw ChannelError(.noTarget, name, "no trusted role lists it", clause: "5.7.2")
+            }
+            Output.result(try updater.download(target, into: targetDir ?? "."))
         }
-        Output.result(try updater.download(target, into: targetDir ?? "."))
     }
 }

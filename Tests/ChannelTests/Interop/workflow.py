@@ -175,10 +175,10 @@ class World:
     def refresh(self):
         return self.run("--metadata-url", self.base + "/metadata", "refresh")
 
-    def download(self, path):
+    def download(self, *paths):
         return self.run(
-            "--metadata-url", self.base + "/metadata", "--target-name", path, "--target-base-url",
-            self.base + "/targets", "--target-dir", self.targets, "download")
+            "--metadata-url", self.base + "/metadata", *(word for path in paths for word in ("--target-name", path)),
+            "--target-base-url", self.base + "/targets", "--target-dir", self.targets, "download")
 
     def version(self, role):
         path = os.path.join(self.metadata, quote(role, "") + ".json")
@@ -419,6 +419,16 @@ def a_path_must_be_allowed_by_the_whole_chain(world):
     assert world.download("releases/y/good.zip") == 0
     assert world.download("releases/z/bad.zip") == 1
     assert world.downloads() == [b"good"]
+
+
+@scenario
+def several_targets_come_in_order_up_to_the_first_that_fails(world):
+    world.init()
+    for name, content in (("a", b"one"), ("b", b"two"), ("c", b"three")):
+        world.add_file(name, content)
+    assert world.download("b", "missing", "a") == 1 and world.downloads() == [b"two"]
+    assert world.metadata_requests().count("timestamp") == 1
+    assert world.download("a", "c") == 0 and world.downloads() == [b"one", b"three", b"two"]
 
 
 @scenario
