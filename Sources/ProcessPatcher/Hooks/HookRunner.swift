@@ -34,6 +34,20 @@ enum HookRecord {
 
     /// What stands in `result` until the hook has come back.
     static let unfinished: [UInt8] = [0xff, 0xff, 0xff, 0x7f]
+    /// What stands there from the beginning of a transaction until the hook is run.
+    static let notBegun: [UInt8] = [0xfe, 0xff, 0xff, 0x7f]
+
+    /// Notes that a hook has yet to run, for whoever may have to take the transaction back.
+    static func reset(_ hook: InstalledPatch.Hook, _ memory: ProcessMemory) throws(SystemError) {
+        guard let result = hook.record.adding(result) else { return }
+        try memory.remote.write(notBegun, at: result)
+    }
+
+    /// Whether a hook has run, or begun to, since the transaction began; true if that can't be said.
+    static func hasBegun(_ hook: InstalledPatch.Hook, _ memory: ProcessMemory) -> Bool {
+        guard let place = hook.record.adding(result), let bytes = try? memory.bytes(place, 4) else { return true }
+        return Array(bytes) != notBegun
+    }
 
     /// Prepares a record for a run; answers the function to call.
     static func begin(_ hook: InstalledPatch.Hook, _ memory: ProcessMemory) throws(SystemError) -> RemoteAddress {

@@ -12,16 +12,25 @@ struct StopHooks {
     var forward: [InstalledPatch.Hook] = []
     /// Run when one of those refuses, or the change fails, after at least one of them has run.
     var backward: [InstalledPatch.Hook] = []
+    /// Whether a refusal stands in the way. It doesn't where the change only takes back what a killed patcher began.
+    var isBinding = true
     let gadget: SystemCallGadget
     let space: AddressSpace
     let memory: ProcessMemory
 
     private static let limit: UInt64 = 500_000_000
 
+    /// Notes that none of them has run: see ``Recovery``.
+    func reset() throws(PatcherError) {
+        for hook in forward {
+            try onProcess(memory.process) { () throws(SystemError) in try HookRecord.reset(hook, memory) }
+        }
+    }
+
     /// Runs the hooks; answers the first refusal.
     func run(_ hold: inout ThreadHold) -> HookFailure? {
         for (index, hook) in forward.enumerated() {
-            guard let failure = run(hook, &hold) else { continue }
+            guard let failure = run(hook, &hold), isBinding else { continue }
             if index > 0 { takeBack(&hold) }
             return failure
         }

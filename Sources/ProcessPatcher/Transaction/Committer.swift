@@ -60,6 +60,7 @@ struct Committer {
         let scan = try StackScan(of: session.process)
         let sites = SiteWriter(plan.writes, session.memory)
         try sites.touch()
+        try hooks?.reset()
         try session.writeJournals(plan.journal.reversed()) { $0.during }
         var unwinder: Unwinder?
         var tries = 0

@@ -79,6 +79,7 @@ struct GroupChange {
             unwinder = Unwinder(change.session)
             hooks = try change.hooks.inside(change.session, change.context)
             try sites.touch()
+            try hooks?.reset()
         }
     }
 

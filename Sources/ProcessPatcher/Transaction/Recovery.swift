@@ -9,6 +9,9 @@ import Linux
 //   all sites hold their old bytes     nothing happened: the states go back
 //   some of each                       put back to the old bytes, under the same check of all threads
 //
+// Where a hook inside the stop has run, or begun to, the hooks of the opposite kind take back what it did, in a stop of
+// their own or in that in which the bytes go back.
+//
 // Forked children inherit a half-way image with its journal, and are recovered the same way. What a group of
 // processes was to do together is decided by all of them: see GroupRecovery.swift.
 
@@ -64,12 +67,29 @@ struct Recovery {
         }
         let sites = Self.sites(begun)
         let writer = SiteWriter(sites, session.memory)
+        let hooks = try hooksToTakeBack(begun)
         switch try writer.look() {
         case 1 where !isTakenBack: try setStates(begun.reversed(), whenCommitting: .committed, whenUndoing: .undone)
-        case 0: try setStates(begun, whenCommitting: .undone, whenUndoing: .committed)
-        default: try putBack(begun, sites)
+        case 0 where hooks == nil: try setStates(begun, whenCommitting: .undone, whenUndoing: .committed)
+        default: try putBack(begun, sites, hooks)
         }
         try ImageInstaller(session: session, context: context).remove(images.filter { $0.state == .prepared })
+    }
+
+    /// The hooks that take back what those of a transaction did; nil if none of those has begun.
+    ///
+    /// Where one patch takes the place of another, only the new one's hooks are run.
+    private func hooksToTakeBack(_ images: [InstalledPatch]) throws(PatcherError) -> StopHooks? {
+        let coming = images.filter { $0.state == .committing }
+        let direction = coming.isEmpty ? HookedTransaction.Direction.undo : .apply
+        let change = HookedTransaction(images: coming.isEmpty ? images : coming, direction: direction)
+        guard let forward = try change.inside(session, context)?.forward,
+            forward.contains(where: { HookRecord.hasBegun($0, session.memory) })
+        else { return nil }
+        let back = HookedTransaction(images: change.images, direction: direction.opposite)
+        var hooks = try back.inside(session, context)
+        hooks?.isBinding = false
+        return hooks
     }
 
     /// All sites of a transaction with their bytes before and after it.
@@ -94,7 +114,9 @@ struct Recovery {
         }
     }
 
-    private func putBack(_ images: [InstalledPatch], _ sites: [SiteWrite]) throws(PatcherError) {
+    private func putBack(
+        _ images: [InstalledPatch], _ sites: [SiteWrite], _ hooks: StopHooks?
+    ) throws(PatcherError) {
         var plan = CommitPlan()
         for site in sites {
             let found = try session.memory.bytes(site.address, site.replacement.count)
@@ -117,7 +139,8 @@ struct Recovery {
             }
         }
         let result = try Committer(
-            session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: false
+            session: session, unit: unit, deadline: deadline, orphans: context.orphans, atReturn: false,
+            hooks: hooks
         ).run(plan)
         switch result.kind {
         case .committed: return
