@@ -12,7 +12,9 @@ struct StopHooks {
     var forward: [InstalledPatch.Hook] = []
     /// Run when one of those refuses, or the change fails, after at least one of them has run.
     var backward: [InstalledPatch.Hook] = []
-    /// Whether a refusal stands in the way. It doesn't where the change only takes back what a killed patcher began.
+    /// Whether a refusal stands in the way.
+    ///
+    /// It doesn't where the change only takes back what a killed patcher began.
     var isBinding = true
     let gadget: SystemCallGadget
     let space: AddressSpace
