@@ -358,8 +358,8 @@ struct ThreadHold: ~Copyable {
         if thread.stoppedForUs, thread.registers.interruptedByStop {
             _ = Tracing.setSystemCallAnswer(thread.id, Registers.restartUnlessHandled)
         }
-        _ = Tracing.detach(thread.id, delivering: thread.signal)
-        thread.phase = .ended
+        // Killed while it stood still: its report has yet to be taken, or its process's execve waits for ever.
+        thread.phase = Tracing.detach(thread.id, delivering: thread.signal).failed ? .asked : .ended
     }
 
     // MARK: After the pause
