@@ -17,18 +17,13 @@
 #endif
 
 // The threads that linux_seize_among leaves in the handler's care while it waits.
-static _Thread_local struct {
-    const char *volatile first;
-    volatile size_t stride, count;
-} cared_for;
+static _Thread_local linux_thread_list cared_for[2];
+static _Thread_local volatile sig_atomic_t cares;
 
-// Interrupting is what the signal is for; a wait in execve(2) of the other side ends only by this.
-static void reap_ended(int signal) {
-    (void)signal;
-    int kept = errno;
-    for (size_t index = 0; index < cared_for.count; index++) {
+static void reap_ended_of(linux_thread_list list) {
+    for (size_t index = 0; index < list.count; index++) {
         pid_t tid;
-        memcpy(&tid, cared_for.first + index * cared_for.stride, sizeof tid);
+        memcpy(&tid, list.first + index * list.stride, sizeof tid);
         // Only looked at first: a stop must still be there for who asks for it later.
         siginfo_t info = {0};
         long failed = syscall(SYS_waitid, P_PID, tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, (void *)0);
@@ -36,15 +31,25 @@ static void reap_ended(int signal) {
         if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
             (void)syscall(SYS_wait4, tid, (void *)0, WNOHANG | __WALL, (void *)0);
     }
+}
+
+// Interrupting is what the signal is for; a wait in execve(2) of the other side ends only by this.
+static void reap_ended(int signal) {
+    (void)signal;
+    if (!cares) return;
+    int kept = errno;
+    reap_ended_of(cared_for[0]);
+    reap_ended_of(cared_for[1]);
     errno = kept;
 }
 
-long linux_seize_among(pid_t tid, uint64_t options, const void *first, size_t stride, size_t count) {
-    cared_for.first = first;
-    cared_for.stride = stride;
-    cared_for.count = count;
+long linux_seize_among(pid_t tid, uint64_t options, linux_thread_list attached, linux_thread_list others) {
+    cared_for[0] = attached;
+    cared_for[1] = others;
+    atomic_signal_fence(memory_order_seq_cst);
+    cares = 1;
     long result = linux_ptrace(PTRACE_SEIZE, tid, 0, options);
-    cared_for.count = 0;
+    cares = 0;
     return result;
 }
 

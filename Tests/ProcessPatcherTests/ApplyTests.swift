@@ -51,11 +51,11 @@ extension ProcessTests {
                 #expect(victim.ask("a") == "42")
             }
             let child = try #require(victims[0].ask("fork").flatMap { Int32($0) })
+            defer { kill(child, SIGKILL) }
             let status = try ProcessPatcher.status(.processes([ProcessID(child)]))
             #expect(status.processes.first?.patches.first?.state == .applied)
             try expectApplied(ProcessPatcher.undo(PatchSelector(patch.digest), in: .all))
             #expect(try ProcessPatcher.status(.processes([ProcessID(child)])).isEmpty)
-            kill(child, SIGKILL)
         }
 
         @Test func `changes several modules in one step`() throws {

@@ -142,13 +142,14 @@ extension ProcessTests {
         {
             let lab = try Lab.of()
             let patch = try lab.patch()
-            for round in 0..<40 {
+            for round in 0..<80 {
                 let victim = try lab.start()
-                #expect(victim.ask("threads 64") == "ok")
+                // Those that sleep are borrowed rather than those that work.
+                #expect(victim.ask(round % 4 < 2 ? "threads 64" : "sleepers 64") == "ok")
                 let pid = victim.pid
                 let task = Background { _ in try ProcessPatcher.apply([patch], to: .processes([pid])) }
-                usleep(UInt32(round * 200))
-                #expect(victim.ask("exec") == "again")
+                usleep(UInt32(round * 100))
+                #expect(victim.ask(round % 2 == 0 ? "exec" : "exec-thread") == "again")
                 let result = task.finish()?.processes.first
                 #expect(
                     result?.result == .applied || result?.result == .nothingToDo, "\(String(describing: result))")

@@ -21,12 +21,19 @@ long linux_alarm_set(int timer, uint64_t nanoseconds);
 /// Deletes the timer.
 void linux_alarm_delete(int timer);
 
+/// Threads whose ids lie `stride` bytes apart from `first` on.
+struct linux_thread_list {
+    const char *first;
+    size_t stride, count;
+};
+typedef struct linux_thread_list linux_thread_list;
+
 /// PTRACE_SEIZE of one more thread of a process. Returns 0 or -errno.
 ///
 /// A thread in execve(2) keeps others from attaching until all threads besides it have gone, and a traced one has gone
 /// only when its tracer has taken note: who attaches then waits for itself. So while this waits and the alarm is armed,
-/// its handler takes note of those that end among `count` threads, whose ids lie `stride` bytes apart from `first` on.
-long linux_seize_among(pid_t tid, uint64_t options, const void *first, size_t stride, size_t count);
+/// its handler takes note of those that end among the threads of both lists.
+long linux_seize_among(pid_t tid, uint64_t options, linux_thread_list attached, linux_thread_list others);
 
 /// Where a task directory's link count tells the number of threads: fstat(2) on /proc/PID/task.
 /// Returns the number of threads or -errno.

@@ -8,6 +8,9 @@ import CLinux
 public struct StopAlarm: ~Copyable {
     private let timer: Int32
 
+    /// How often a wait is looked after that mustn't last, in nanoseconds.
+    public static let usualPeriod: UInt64 = 2_000_000
+
     /// Makes a timer for the calling thread; it isn't armed.
     public init() throws(SystemError) {
         var made: Int32 = 0
@@ -24,22 +27,6 @@ public struct StopAlarm: ~Copyable {
 }
 
 extension Tracing {
-    /// Attaches to a thread of a process of which others are attached already, an armed ``StopAlarm`` in hand.
-    ///
-    /// One of them may be in execve(2), which waits until all others have ended *and* their tracer has taken note, and
-    /// lets nobody attach meanwhile: the alarm takes note of them.
-    ///
-    /// - Parameter attached: entries of any kind that begin with a thread's id.
-    @inline(__always)
-    public static func seize<Entry>(_ thread: ThreadID, among attached: UnsafeBufferPointer<Entry>)
-        -> SystemCallResult
-    {
-        // Sound: the handler reads an id at the start of each entry, and the buffer outlives the call.
-        unsafe SystemCallResult(
-            linux_seize_among(
-                thread.rawValue, 0, attached.baseAddress, MemoryLayout<Entry>.stride, attached.count))
-    }
-
     /// Waits until the thread changes state or a signal interrupts the wait (EINTR): see ``StopAlarm``.
     @inline(__always)
     public static func waitInterruptibly(_ thread: ThreadID) -> WaitAnswer {

@@ -6,24 +6,36 @@
 public struct TracedThread: ~Copyable {
     /// Which thread.
     public let id: ThreadID
+    private let orphans: Orphans?
+    private var isOurs = true
 
-    private init(id: ThreadID) { self.id = id }
+    private init(id: ThreadID, _ orphans: Orphans?) {
+        self.id = id
+        self.orphans = orphans
+    }
 
     /// Attaches to a thread without stopping it.
     ///
+    /// - Parameter orphans: takes over a thread that can't be let go at the end; without it, its end is waited for.
     /// - Throws: EPERM if another tracer has it, it is a kernel thread, or the rights are missing; ESRCH if
     ///   it has gone.
     public static func seize(
-        _ id: ThreadID, options: TraceOptions = []
+        _ id: ThreadID, options: TraceOptions = [], _ orphans: Orphans? = nil
     ) throws(SystemError) -> TracedThread {
-        try Tracing.seize(id, options: options).check("ptrace(PTRACE_SEIZE)", "thread \(id)")
-        return TracedThread(id: id)
+        let result = try orphans?.seize(id, options: options) ?? Tracing.seize(id, options: options)
+        try result.check("ptrace(PTRACE_SEIZE)", "thread \(id)")
+        return TracedThread(id: id, orphans)
     }
 
     /// Takes the duty to detach a thread that this operating system thread has seized already.
-    public static func adopt(_ id: ThreadID) -> TracedThread { TracedThread(id: id) }
+    public static func adopt(_ id: ThreadID, _ orphans: Orphans? = nil) -> TracedThread {
+        TracedThread(id: id, orphans)
+    }
 
-    deinit { Tracing.release(id) }
+    deinit {
+        guard isOurs else { return }
+        if let orphans { orphans.release(id) } else { Tracing.release(id) }
+    }
 
     /// Asks the thread to stop; ``wait()`` tells when it did.
     public borrowing func interrupt() throws(SystemError) {
@@ -83,16 +95,15 @@ public struct TracedThread: ~Copyable {
     /// Lets go of the stopped thread.
     public consuming func detach(delivering signal: Signal = .none) throws(SystemError) {
         let id = id
-        discard self
         let result = Tracing.detach(id, delivering: signal)
-        if result.failed { Tracing.release(id) }
+        // Otherwise the end of this function lets go of it in whatever state it is.
+        if !result.failed { _ = takeOver() }
         try result.check("ptrace(PTRACE_DETACH)", "thread \(id)")
     }
 
     /// Gives the duty to detach to the caller, who goes on with the functions of ``Tracing``.
     public consuming func takeOver() -> ThreadID {
-        let id = id
-        discard self
+        isOurs = false
         return id
     }
 }

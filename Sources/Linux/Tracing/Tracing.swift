@@ -135,7 +135,7 @@ public enum Tracing {
                 // this second look reports. Detaching without it would lose the signal it stopped for.
                 answer = poll(thread)
                 if answer.thread == nil {
-                    _ = detach(thread)
+                    if detach(thread).failed { takeNoteOfEnd(thread) }
                     return nil
                 }
             }
@@ -150,8 +150,20 @@ public enum Tracing {
             if !eventMessage(thread, into: &message).failed { child = Int32(exactly: message).map { ThreadID($0) } }
         default: break
         }
-        _ = detach(thread, delivering: signal)
+        if detach(thread, delivering: signal).failed { takeNoteOfEnd(thread) }
         return child
+    }
+
+    /// Takes the report of a thread that was killed while it stood still.
+    ///
+    /// Otherwise its process's execve(2) would wait for ever. A main thread's comes only behind those of all others, so
+    /// it isn't waited for long.
+    private static func takeNoteOfEnd(_ thread: ThreadID) {
+        for _ in 0..<100 {
+            let answer = poll(thread)
+            if answer.thread != nil || answer.result.failed { return }
+            Nap.nanoseconds(20_000)
+        }
     }
 
     @inline(__always)

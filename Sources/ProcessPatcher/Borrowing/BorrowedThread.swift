@@ -67,15 +67,12 @@ struct BorrowedThread: ~Copyable {
         let thread: TracedThread
         var isGroupStopped = false
         if isHeld {
-            thread = TracedThread.adopt(id)
+            thread = TracedThread.adopt(id, orphans)
             try thread.setOptions(options)
         } else {
-            thread = try TracedThread.seize(id, options: options)
+            thread = try TracedThread.seize(id, options: options, orphans)
             try thread.interrupt()
-            guard let stopped = try stop(thread) else {
-                orphans.adopt(thread.takeOver())
-                return nil
-            }
+            guard let stopped = try stop(thread) else { return nil }
             isGroupStopped = stopped
         }
         let registers = try thread.registers()

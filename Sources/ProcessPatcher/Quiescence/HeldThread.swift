@@ -30,7 +30,7 @@ struct HeldThread {
         case busy
     }
 
-    /// First of all: see `Tracing.seize(_:among:)`.
+    /// First of all: see `Orphans.seize(_:options:among:)`.
     let id: ThreadID
     let process: ProcessID
     var phase = Phase.seized

@@ -15,11 +15,13 @@ enum ReturnWait {
     /// - Returns: the thread, attached and stopped; nil if that didn't come, in which case it isn't attached.
     static func follow(
         _ busy: BusyThread, _ unwinder: Unwinder, _ watch: borrowing WatchIndex, _ space: AddressSpace,
-        until deadline: MonotonicTime
+        _ orphans: Orphans, until deadline: MonotonicTime
     ) -> HeldThread? {
-        guard !Tracing.seize(busy.thread, options: .markSystemCalls).failed else { return nil }
+        guard let seized = try? orphans.seize(busy.thread, options: .markSystemCalls), !seized.failed else {
+            return nil
+        }
         var isOurs = true
-        defer { if isOurs { Tracing.release(busy.thread) } }
+        defer { if isOurs { orphans.release(busy.thread) } }
         guard !Tracing.interrupt(busy.thread).failed else { return nil }
         var thread = HeldThread(busy.thread, busy.process)
         while let status = next(busy.thread, deadline) {

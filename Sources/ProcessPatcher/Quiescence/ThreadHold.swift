@@ -34,7 +34,6 @@ struct ThreadHold: ~Copyable {
     private let orphans: Orphans
     private let patience: UInt64
 
-    private static let alarmPeriod: UInt64 = 2_000_000
     /// How often threads are looked at to tell running ones from those that wait for a processor.
     private static let looks = 3
     private static let betweenLooks: UInt64 = 200_000
@@ -87,9 +86,7 @@ struct ThreadHold: ~Copyable {
 
     /// Whoever is still attached is let go; those who can't be now become orphans.
     deinit {
-        let left = unsafe Self.settle(threads, count)
-        // The first `left` entries are those still asked to stop.
-        for index in 0..<left { orphans.adopt(unsafe threads[index].id) }
+        unsafe Self.handOver(threads[..<count], orphans)
         // HeldThread is plain data: nothing to destroy.
         unsafe threads.deallocate()
     }
@@ -142,8 +139,8 @@ struct ThreadHold: ~Copyable {
             unsafe known.insert(threads[index].id)
         }
         var found = 0
-        // Or a process in execve would wait for us, and we for it: see `Tracing.seize(_:among:)`.
-        alarm.set(nanoseconds: Self.alarmPeriod)
+        // Or a process in execve would wait for us, and we for it: see `Orphans.seize(_:options:among:)`.
+        alarm.set(nanoseconds: StopAlarm.usualPeriod)
         defer { alarm.set(nanoseconds: 0) }
         for process in processes {
             var ids: [ThreadID] = []
@@ -161,7 +158,7 @@ struct ThreadHold: ~Copyable {
 
     private mutating func attach(_ id: ThreadID, _ process: ProcessID) throws(PatcherError) -> Bool {
         // The first `count` entries are in use, and each begins with its id.
-        let result = unsafe Tracing.seize(id, among: UnsafeBufferPointer(rebasing: threads[..<count]))
+        let result = unsafe orphans.seize(id, among: UnsafeBufferPointer(rebasing: threads[..<count]))
         var thread = HeldThread(id, process)
         if let error = result.error {
             if error == .noSuchProcess { return false }
@@ -275,7 +272,7 @@ struct ThreadHold: ~Copyable {
     }
 
     private func waitBlocking(_ thread: inout HeldThread) -> Bool {
-        alarm.set(nanoseconds: Self.alarmPeriod)
+        alarm.set(nanoseconds: StopAlarm.usualPeriod)
         defer { alarm.set(nanoseconds: 0) }
         var since: UInt64 = 0
         while true {
@@ -309,7 +306,8 @@ struct ThreadHold: ~Copyable {
             thread.phase = .ended
             return
         }
-        thread.phase = Tracing.registers(thread.id, into: &thread.registers).failed ? .ended : .stopped
+        // Killed while it stood still: its end has yet to be reported, and nobody counts on it until then.
+        thread.phase = Tracing.registers(thread.id, into: &thread.registers).failed ? .asked : .stopped
         thread.verdict = .unknown
     }
 
@@ -364,35 +362,21 @@ struct ThreadHold: ~Copyable {
 
     // MARK: After the pause
 
-    /// Forgets those who were let go or ended; lets go of those who only now stop.
+    /// Lets go of everybody and forgets them; those who haven't stopped yet, or are just ending, become orphans.
     ///
-    /// - Returns: how many were asked to stop and still haven't.
-    mutating func settle() -> Int {
-        count = unsafe Self.settle(threads, count)
+    /// Nobody else may be attached to in this process before: see ``Orphans``.
+    mutating func handOver() {
+        unsafe Self.handOver(threads[..<count], orphans)
+        count = 0
         sleepers = 0
-        return count
     }
 
-    private static func settle(_ threads: UnsafeMutableBufferPointer<HeldThread>, _ count: Int) -> Int {
-        var kept = 0
-        for index in 0..<count {
-            // Both indices stay below the count, as `kept` never passes `index`.
+    private static func handOver(_ threads: Slice<UnsafeMutableBufferPointer<HeldThread>>, _ orphans: Orphans) {
+        for index in unsafe threads.indices {
             var thread = unsafe threads[index]
             letGo(&thread)
-            if thread.phase == .seized {
-                thread.phase = Tracing.interrupt(thread.id).failed ? .ended : .asked
-            }
-            guard thread.phase == .asked else { continue }
-            let answer = Tracing.poll(thread.id)
-            if answer.thread != nil {
-                note(answer.status, &thread)
-                letGo(&thread)
-            } else if !answer.result.failed {
-                unsafe threads[kept] = thread
-                kept += 1
-            }
+            if thread.phase == .asked || thread.phase == .seized { orphans.release(thread.id) }
         }
-        return kept
     }
 
     /// Notes what was found out about a thread; the index is below ``count``.

@@ -79,6 +79,8 @@ struct Committer {
                 triesBefore: tries, hooks: hooks)
             tries += 1
             let attempt = pause.attempt(&hold, watch, scan, sites)
+            // Before anyone is borrowed: an execve would wait for us, and we for it.
+            hold.handOver()
             switch attempt {
             case .committed(let times):
                 try session.writeJournals(plan.journal.reversed()) { $0.after }
@@ -102,13 +104,15 @@ struct Committer {
                     evidence: ["pid": "\(session.process)", "function": sites.sites[site].function])
                 return Result(kind: .blocked(finding), tries: tries)
             case .busy, .unstoppable, .restless:
+                // Another program's threads would look busy to the end of time.
+                if session.isGone() { throw .gone(session.process) }
                 same.note(attempt)
                 if case .busy = attempt { lastBusy = attempt }
-                if atReturn, case .busy(let busy) = attempt, let unwinder, hold.settle() == 0 {
-                    caught = ReturnWait.follow(busy, unwinder, watch, session.space, until: deadline)
+                if atReturn, case .busy(let busy) = attempt, let unwinder {
+                    caught = ReturnWait.follow(busy, unwinder, watch, session.space, orphans, until: deadline)
                     if caught != nil { break }
                 }
-                if wait(attempt, tries, &hold, &delay) { break }
+                if wait(attempt, tries, &delay) { break }
                 try takeBack(plan)
                 return Result(
                     kind: .deferred(Obstacle(session).finding(lastBusy ?? attempt, tries, same)), tries: tries)
@@ -125,7 +129,7 @@ struct Committer {
             if let custody { hold.adopt(try kept(custody)) }
             return hold
         } catch {
-            if let caught { Tracing.release(caught.id) }
+            if let caught { orphans.release(caught.id) }
             throw error
         }
     }
@@ -147,9 +151,8 @@ struct Committer {
 
     /// Lets time pass until the next try makes sense; false if the deadline comes first.
     private func wait(
-        _ attempt: Attempt, _ tries: Int, _ hold: inout ThreadHold, _ delay: inout UInt64
+        _ attempt: Attempt, _ tries: Int, _ delay: inout UInt64
     ) -> Bool {
-        _ = hold.settle()
         let blocked = sleepingPlace(attempt)
         let look = MonotonicTime.now.advanced(by: Self.patience)
         repeat {
@@ -160,7 +163,7 @@ struct Committer {
             let isRunning = blocked == nil && tries < Self.manyTries
             delay = min(delay * 2, isRunning ? Self.longestIfRunning : Self.longest)
             // Threads that only now stop must not wait for us.
-            while hold.settle() > 0 {
+            while orphans.settle() > 0 {
                 guard MonotonicTime.now < deadline else { return false }
                 Nap.nanoseconds(50_000)
             }

@@ -184,7 +184,10 @@ struct GroupChange {
         /// Runs the hooks that take back what those have done.
         func takeBackHooks() { member.hooks?.takeBack(&hold) }
         func letGoRunners() { hold.letGoRunners() }
-        func letGo() { hold.letGo() }
+        func letGo() {
+            hold.letGo()
+            hold.handOver()
+        }
     }
 
     private func attempt(_ members: [Member], _ tries: Int, since mark: LastProcess) -> Step {
@@ -207,7 +210,10 @@ struct GroupChange {
         let start = MonotonicTime.now.nanoseconds
         for entry in held {
             guard let obstacle = entry.arrest(triesBefore: tries) else { continue }
-            if case .gone = obstacle {
+            // Another program's threads would look busy to the end of time.
+            var isGone = entry.member.change.session.isGone()
+            if case .gone = obstacle { isGone = true }
+            guard !isGone else {
                 entry.member.isGone = true
                 continue
             }

@@ -146,6 +146,7 @@ let labSource = #"""
         while (!stop_storm) { pthread_t t[8]; int n = 0; for (; n < 8; n++) if (pthread_create(&t[n], NULL, short_thread, NULL)) break; while (n) pthread_join(t[--n], NULL); }
         stop_storm = 2; return NULL;
     }
+    static void *exec_thread(void *arg) { execl("/proc/self/exe", (char *)arg, "again", NULL); return NULL; }
     static void *spin(void *arg) { (void)arg; for (;;) { last[0] = answer(4); for (volatile int i = 0; i < 20; i++) ; } return NULL; }
 
     /* blocking calls: each thread makes one and notes what it answered, and how long it took */
@@ -305,6 +306,7 @@ let labSource = #"""
             else if (!strcmp(w, "untimer")) { struct itimerval v = { 0 }; setitimer(ITIMER_REAL, &v, NULL); printf("%d\n", last[0]); }
             else if (!strcmp(w, "vfork")) { puts("ok"); pid_t p = vfork(); if (p == 0) { struct timespec t = { n / 1000, n % 1000 * 1000000 }; nanosleep(&t, NULL); _exit(0); } int s; waitpid(p, &s, 0); puts("back"); }
             else if (!strcmp(w, "exec")) execl("/proc/self/exe", argv[0], "again", NULL);
+            else if (!strcmp(w, "exec-thread")) { start(exec_thread, (long)argv[0], 0); for (;;) pause(); }
             else if (!strcmp(w, "fork")) { pid_t p = fork(); if (p == 0) { for (;;) pause(); } printf("%d\n", p); }
             else if (!strcmp(w, "fork-storm")) { for (long i = 0; i < n; i++) start(fork_storm, 0, 0); puts("ok"); }
             else if (!strcmp(w, "thread-storm")) { for (long i = 0; i < n; i++) start(thread_storm, 0, 0); puts("ok"); }
