@@ -1,4 +1,3 @@
-import Glibc
 import Linux
 import Synchronization
 
@@ -15,36 +14,21 @@ enum Workers {
         let shared = Shared<Item, Value>(items)
         let threads = threads ?? min(items.count, max(1, Machine.usableProcessors))
         let patcher = try PatcherIdentity.current()
-        var running: [pthread_t] = []
+        var running: [PlainThread] = []
+        var failure: SystemError?
         for _ in 0..<threads {
-            let work = unsafe Unmanaged.passRetained(
-                Work {
-                    let context = PatcherContext(patcher)
-                    while let item = shared.next() { shared.add(body(item, context)) }
-                })
-            var thread = pthread_t()
-            // Sound: the new thread takes over the reference that was retained for it.
-            let result = unsafe pthread_create(&thread, nil, start, work.toOpaque())
-            if result == 0 { running.append(thread) } else { unsafe work.release() }
+            do throws(SystemError) {
+                running.append(
+                    try PlainThread {
+                        let context = PatcherContext(patcher)
+                        while let item = shared.next() { shared.add(body(item, context)) }
+                    })
+            } catch { failure = error }
         }
-        guard !running.isEmpty else {
-            throw PatcherError(SystemError(call: "pthread_create", errno: .noMemory, object: "").finding)
-        }
-        for thread in running { _ = pthread_join(thread, nil) }
+        // Fewer threads than hoped for do the same work.
+        if running.isEmpty, let failure { throw PatcherError(failure.finding) }
+        for thread in running { thread.join() }
         return shared.values
-    }
-
-    private static let start: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
-        // The reference was retained for this thread.
-        if let argument = unsafe argument {
-            unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-        }
-        return nil
-    }
-
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     private final class Shared<Item: Sendable, Value: Sendable>: Sendable {

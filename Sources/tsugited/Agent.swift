@@ -14,7 +14,8 @@ struct Agent: ParsableCommand {
         commandName: "tsugited", abstract: "Serve live patching on a local socket.",
         discussion: """
             Takes one request, a line of JSON, for each connection and answers with events, a line each; the last \
-            line is the report. Only root, and users named with --user, are answered: the kernel says who they are.
+            line is the report. Only root, and users named with --user, are answered: the kernel says who they are. \
+            Changes wait for their turn; questions are answered at once.
 
             Example:
               tsugited --socket /run/tsugite/tsugited.sock
@@ -39,16 +40,19 @@ struct Agent: ParsableCommand {
             try FileSystem.makeDirectory(FileSystem.parent(of: socket), mode: 0o755)
             let listener = try LocalSocket(listeningAt: socket, mode: user.isEmpty ? 0o600 : 0o666)
             Output.note("tsugited: listening at \(socket)")
+            let conversations = Conversations()
             while !EndSignals.arrived() {
                 guard let connection = try listener.accept(milliseconds: 200) else { continue }
+                let conversation = Conversation(connection)
                 // A client that misbehaves is its own problem.
-                try? serve(connection)
+                conversations.begin { try? serve(conversation) }
             }
+            // Nothing is left half done: who asked before the end is answered.
+            conversations.finish()
         }
     }
 
-    private func serve(_ connection: consuming OwnedDescriptor) throws {
-        let conversation = Conversation(connection)
+    private func serve(_ conversation: Conversation) throws {
         let peer = try conversation.peer()
         guard peer.user == 0 || user.contains(peer.user) else {
             var finding = Finding(
@@ -87,15 +91,51 @@ struct Agent: ParsableCommand {
                 wait: request.duration, allowReplace: request.replace ?? false,
                 isAllOrNothing: request.allOrNothing ?? false, atReturn: request.atReturn ?? false,
                 observer: observer)
-            _ = try ProcessPatcher.apply(patches, to: request.selection, options)
+            try Self.turn.withLock { _ in _ = try ProcessPatcher.apply(patches, to: request.selection, options) }
         case .undo:
-            _ = try ProcessPatcher.undo(
-                PatchSelector(request.patch ?? ""), in: request.selection, wait: request.duration,
-                isAllOrNothing: request.allOrNothing ?? false, atReturn: request.atReturn ?? false,
-                observer: observer)
+            try Self.turn.withLock { _ in
+                _ = try ProcessPatcher.undo(
+                    PatchSelector(request.patch ?? ""), in: request.selection, wait: request.duration,
+                    isAllOrNothing: request.allOrNothing ?? false, atReturn: request.atReturn ?? false,
+                    observer: observer)
+            }
         case .recover:
-            _ = try ProcessPatcher.recover(request.selection, wait: request.duration, observer: observer)
+            try Self.turn.withLock { _ in
+                _ = try ProcessPatcher.recover(request.selection, wait: request.duration, observer: observer)
+            }
         }
+    }
+
+    /// Two changes at the same time would find each other's processes traced.
+    private static let turn = Mutex(())
+}
+
+/// The conversations that go on at the same time, each on a thread of its own.
+private final class Conversations: Sendable {
+    private let count = Mutex(0)
+    private static let most = 64
+
+    /// Begins one more, once there are few enough of them.
+    func begin(_ body: @escaping @Sendable () -> Void) {
+        wait(below: Self.most)
+        count.withLock { $0 += 1 }
+        do throws(SystemError) {
+            try PlainThread.detached {
+                body()
+                self.count.withLock { $0 -= 1 }
+            }
+        } catch {
+            // No thread to be had: this one goes first.
+            body()
+            count.withLock { $0 -= 1 }
+        }
+    }
+
+    /// Waits until all have ended.
+    func finish() { wait(below: 1) }
+
+    private func wait(below limit: Int) {
+        while count.withLock({ $0 }) >= limit { Nap.nanoseconds(5_000_000) }
     }
 }
 

@@ -9,7 +9,7 @@ import Testing
 extension ProcessTests {
     /// The agent and its socket.
     @Suite struct AgentTests {
-        private final class Agent {
+        private final class Agent: @unchecked Sendable {
             let socket: String
             private let process = Process()
 
@@ -21,6 +21,12 @@ extension ProcessTests {
                 process.standardError = FileHandle.nullDevice
                 try process.run()
                 for _ in 0..<500 where !FileManager.default.fileExists(atPath: socket) { usleep(10_000) }
+            }
+
+            /// What came of a change.
+            func result(_ request: String) throws -> String {
+                let report = try ask(request).last?["report"] as? [String: Any]
+                return report?["result"] as? String ?? "none"
             }
 
             /// Asks as some user; the answer's lines.
@@ -75,6 +81,31 @@ extension ProcessTests {
                 #expect(answer.first?["error"] != nil, "\(answer)")
             }
             #expect(try agent.ask("{\"verb\": \"version\"}").first?["version"] as? String == "0.1.0")
+        }
+
+        @Test func `the agent answers questions while a change waits, and makes changes one after another`() throws
+        {
+            let lab = try Lab.of()
+            let folder = "/tmp/tsugite-agent-turns-\(getpid())"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let file = folder + "/fix.tsp"
+            try FileSystem.replace(file, with: lab.patch("agent-turns", replacing: ["stay"]).patch.encoded())
+            let busy = try lab.start()
+            #expect(busy.ask("stay") == "ok")
+            let free = try lab.start()
+            let agent = try Agent(folder)
+            func apply(_ victim: Victim) -> String {
+                "{\"verb\": \"apply\", \"files\": [\"\(file)\"], \"pids\": [\(victim.pid)]}"
+            }
+            let requests = [apply(busy), apply(free)]
+            let tasks = requests.map { request in Background { _ in try agent.result(request) } }
+            // The first one is in its turn, and a thread of its process stays in the function.
+            usleep(300_000)
+            for _ in 0..<20 { #expect(try agent.ask("{\"verb\": \"version\"}").count == 1) }
+            #expect(try agent.ask("{\"verb\": \"status\", \"pids\": [\(busy.pid)]}").last?["status"] != nil)
+            #expect(busy.ask("leave") == "ok")
+            for task in tasks { #expect(task.finish() == "applied") }
         }
     }
 }
