@@ -215,15 +215,18 @@ extension Build {
         let request = package.request
         let name = name ?? Self.baseName(request.patches.first ?? package.source.name)
         let pipeline = try BuildPipeline(request) { progress.show($0) }
-        let (result, shipped) = try pipeline.run {
-            (state) throws(BuildError) -> (
-                (whole: BackStages.Result, patches: [(LivePatch, Manifest)]), [ShippedOutcome]?
-            ) in
-            var stages = stages(request, state, name, progress)
-            stages.origin = package.origin
-            let made = try stages.runEach()
-            try review(made.patches, stages)
-            return (made, state.units.shipped)
+        let result: (whole: BackStages.Result, patches: [(LivePatch, Manifest)])
+        let shipped: [ShippedOutcome]?
+        do throws(BuildError) {
+            (result, shipped) = try pipeline.run { (state) throws(BuildError) in
+                var stages = stages(request, state, name, progress)
+                stages.origin = package.origin
+                let made = try stages.runEach()
+                try review(made.patches, stages)
+                return (made, state.units.shipped)
+            }
+        } catch {
+            throw package.explained(error)
         }
         if case .refused(let errors) = result.whole.outcome {
             return BuildVerdict(findings: errors.map(\.finding), notes: package.notes, shipped: shipped)

@@ -21,8 +21,16 @@ import Testing
         cd .. && dpkg-source --build shop-1.0
         """
 
-    private func shop(_ project: Project) throws -> SourcePackage {
-        try project.shell("set -e\n" + Self.script)
+    /// A third patch, which builds on the first one.
+    private static let rest = #"""
+        printf -- '--- a/price.c\n+++ b/price.c\n@@ -1 +1 @@\n-int price = 300;\n+int price = 310;\n' > debian/patches/rest.patch
+        printf 'rest.patch\n' >> debian/patches/series
+        """#
+
+    private func shop(_ project: Project, hasRest: Bool = false) throws -> SourcePackage {
+        let steps = Self.script.split(separator: "\n", omittingEmptySubsequences: false)
+        let script = steps.dropLast().joined(separator: "\n") + "\n" + (hasRest ? Self.rest + "\n" : "")
+        try project.shell("set -e\n" + script + (steps.last.map(String.init) ?? ""))
         let path = project.source + "/shop_1.0-1.dsc"
         let text = try FileSystem.readText(path)
         return try #require(
@@ -52,6 +60,35 @@ import Testing
         let tree = try unpacker.tree(of: try shop(project), without: ["price", "fix.patch"])
         #expect(try FileSystem.readText(tree.path + "/price.c") == "int price = 250;\n")
         #expect(tree.leftOut.map(BuildPath.name) == ["price.patch", "fix.patch"])
+    }
+
+    @Test(.enabled(if: has("dpkg-source"), "needs dpkg-dev"))
+    func
+        `a patch that builds on one left out is left out, named as the possible rest of the fix, and can be taken`()
+        throws
+    {
+        let project = try Project([:])
+        let source = try shop(project, hasRest: true)
+        let tree = try DebianUnpacker(folder: project.work, report: { _ in }).tree(of: source, without: ["price"])
+        #expect(tree.leftOut.map(BuildPath.name) == ["price.patch"])
+        #expect(tree.dependent.map(BuildPath.name) == ["rest.patch"])
+        #expect(try FileSystem.readText(tree.path + "/price.c") == "int price = 250;\n")
+        func build(_ patches: [String]) throws(BuildError) -> DebianBuild {
+            let asked = DebianRequest(
+                name: "shop", without: ["price"], patches: patches, workFolder: project.work,
+                output: project.work, jobs: 1)
+            let taken = try DebianBuild.patches(asked, tree)
+            let request = BuildRequest(
+                source: tree.path, patches: taken, targets: [], buildCommand: "true", output: project.work,
+                workFolder: project.work, jobs: 1)
+            return DebianBuild(source: source, tree: tree, request: request, notes: [])
+        }
+        let failure = BuildError(.postFailed, "price.c doesn't compile after the diff")
+        #expect(
+            try build(["price.patch"]).explained(failure).finding.remedy.contains("--patch rest.patch"))
+        let both = try build(["price.patch", "rest.patch"])
+        #expect(both.request.patches == tree.leftOut + tree.dependent)
+        #expect(both.explained(failure) == failure)
     }
 
     @Test(.enabled(if: has("dpkg-source"), "needs dpkg-dev"))

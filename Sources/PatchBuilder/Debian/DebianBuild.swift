@@ -88,6 +88,17 @@ package struct DebianBuild: Sendable {
         return DebianBuild(source: source, tree: tree, request: build, notes: notes + tree.notes)
     }
 
+    /// A failure behind the diff, with the patches that had to be left out and may be what is missing.
+    package func explained(_ error: BuildError) -> BuildError {
+        let names = tree.dependent.filter { !request.patches.contains($0) }.map(BuildPath.name)
+        guard error.finding.code == .postFailed, !names.isEmpty else { return error }
+        var more = error.adding("left out, too", names.joined(separator: ", "))
+        more.finding.remedy =
+            "These patches of the series build on the one left out, and may be part of the fix: add "
+            + names.map { "--patch \($0)" }.joined(separator: " ") + "."
+        return more
+    }
+
     private static func currentFolder() throws(BuildError) -> String {
         do throws(SystemError) {
             return try ProcessFiles.readLink("/proc/self/cwd")
@@ -158,11 +169,12 @@ extension DebianBuild {
             remedy: "Wait for the mirror to settle, or take the .dsc from snapshot.debian.org.")
     }
 
-    private static func patches(_ request: DebianRequest, _ tree: DebianTree) throws(BuildError) -> [String] {
+    static func patches(_ request: DebianRequest, _ tree: DebianTree) throws(BuildError) -> [String] {
         let all = request.patches.map { name -> String in
             if FileFacts.exists(name) { return name }
             let leaf = name.hasPrefix("debian/patches/") ? String(name.dropFirst(15)) : name
-            return tree.leftOut.first { $0 == name || $0.hasSuffix("/" + leaf) } ?? name
+            let series = tree.leftOut + tree.dependent
+            return series.first { $0 == name || $0.hasSuffix("/" + leaf) } ?? name
         }
         if all.isEmpty, tree.leftOut.isEmpty {
             throw BuildError(

@@ -16,6 +16,8 @@ package struct DebianTree: Sendable, Equatable {
     package var parent: String { FileSystem.parent(of: path) }
     /// The patches that were left out, in the series' order; real paths.
     package var leftOut: [String]
+    /// Later patches of the series that build on those, and so had to be left out with them; real paths.
+    package var dependent: [String]
     /// How the patches were left out, for the report.
     package var notes: [String]
 }
@@ -49,9 +51,12 @@ struct DebianUnpacker {
         let path = place + "/" + leaf
         let series = Self.series(path)
         let left = try names.isEmpty ? [] : Self.matches(names, in: series, source)
+        let kept = left.isEmpty ? series : Self.entries(path + "/debian/patches/series") ?? []
+        let dependent = series.filter { !left.contains($0) && !kept.contains($0) }
         let way = (try? FileSystem.readText(place + "/debian-patches.note")) ?? ""
+        func real(_ names: [String]) -> [String] { names.map { path + "/debian/patches/" + $0 } }
         return DebianTree(
-            path: path, leftOut: left.map { path + "/debian/patches/" + $0 }, notes: way.isEmpty ? [] : [way])
+            path: path, leftOut: real(left), dependent: real(dependent), notes: way.isEmpty ? [] : [way])
     }
 
     private func make(
@@ -102,10 +107,11 @@ struct DebianUnpacker {
 
     /// Names in the series, in order.
     private static func series(_ path: String) -> [String] {
-        let text =
-            (try? FileSystem.readText(path + "/debian/patches/series.full"))
-            ?? (try? FileSystem.readText(path + "/debian/patches/series")) ?? ""
-        return text.split(separator: "\n").compactMap { line in
+        entries(path + "/debian/patches/series.full") ?? entries(path + "/debian/patches/series") ?? []
+    }
+
+    private static func entries(_ file: String) -> [String]? {
+        (try? FileSystem.readText(file))?.split(separator: "\n").compactMap { line in
             let word = line.split { $0 == " " || $0 == "\t" }.first.map(String.init)
             return word.flatMap { $0.hasPrefix("#") ? nil : $0 }
         }
