@@ -156,6 +156,7 @@ struct RealProgramTests {
             frontend f
               bind 127.0.0.1:8090
               http-request return status 200 content-type text/plain string hello
+
             """)
         let server = try pod.start(["haproxy", "-db", "-f", conf])
         let url = "http://127.0.0.1:8090/"
