@@ -157,6 +157,8 @@ extension FindingCode {
     public static let threadLocalNew = FindingCode(rawValue: "BLD-TLS-NEW")
     /// New code runs at start or exit.
     public static let constructorNew = FindingCode(rawValue: "BLD-CONSTRUCTOR")
+    /// A name means another function or variable after the diff; evidence: symbol, unit.
+    public static let identityChanged = FindingCode(rawValue: "BLD-IDENTITY")
     /// A static variable can't be told from another one.
     public static let variableAmbiguous = FindingCode(rawValue: "BLD-VARIABLE")
     /// A function has no room for the jump to its replacement.
@@ -228,6 +230,12 @@ extension FindingCode {
         Entry(
             code: .constructorNew, meaning: "The fix adds code that runs when the program starts or ends.",
             remedy: "Do the work when it is first needed."),
+        Entry(
+            code: .identityChanged,
+            meaning: "A name means another function or variable after the diff: what runs would keep the old one.",
+            remedy:
+                "Leave functions and variables in their files, aliases as they are, and put new lambdas behind the "
+                + "others; or restart instead."),
         Entry(
             code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
             remedy: "Give the fix's static variables names of their own."),

@@ -310,12 +310,18 @@ extension Build {
         guard verdict.status == .done else { throw verdict.status.exit }
     }
 
+    /// A word that names a file or folder, from the top; a release as it is.
+    private static func placed(_ word: String) -> String {
+        word.contains("/") || word.hasSuffix(".deb") ? absolute(word) : word
+    }
+
     private func buildForKernel(_ report: @escaping @Sendable (String) -> Void) throws(BuildError)
         -> KernelBuildVerdict
     {
         let path = output ?? (name ?? Self.baseName(patches[0])) + ".tsp"
         let work = Self.absolute(work ?? Self.defaultWorkFolder)
-        let package = try KernelFetch(work: work, report: report).package(try KernelChoice(kernel.kernel))
+        let package = try KernelFetch(work: work, report: report).package(
+            try KernelChoice(kernel.kernel.map(Self.placed)))
         let builder = try KernelBuilder(package, work: package.root + "/work", jobs: jobs, report: report)
         let label = KernelPatchLabel(
             name: name ?? Self.baseName(path), replaces: !kernel.beside, advisories: advisories,

@@ -76,6 +76,9 @@ struct BuildVerdict: Encodable {
             Output.result("next: tsugite inspect \(files[0]), then tsugite apply \(files.joined(separator: " "))")
         } else if findings.isEmpty {
             Output.result("nothing to do: the diff changes nothing that the targets run")
+            for data in manifest?.targets.flatMap(\.data) ?? [] {
+                Output.result("note: \(data.change) \(data.name): \(data.effect)  (\(data.unit))")
+            }
         } else {
             for finding in findings { Output.note("tsugite: \(finding.description)") }
         }

@@ -66,6 +66,16 @@ public struct KernelPatcher: Sendable {
         report.functions = patch.functionNames
         let loaded = try patches()
         if let same = loaded.first(where: { $0.module == patch.module }), same.isEnabled, !same.isInTransition {
+            guard same.description == nil || same.description == patch.withoutTargets else {
+                return report.blocked([
+                    Finding(
+                        .kernelConflict, "another live patch is applied under the name \(patch.module)",
+                        evidence: ["module": patch.module, "applied": same.name],
+                        remedy:
+                            "Build this one under another name (tsugite build -o NAME.tsp): it then replaces the "
+                            + "other; or take that one out first: tsugite undo \(same.name).")
+                ])
+            }
             report.result = .nothingToDo
             report.reason = "\(patch.name) is applied already"
             return report

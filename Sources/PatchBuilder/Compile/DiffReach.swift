@@ -14,6 +14,8 @@ struct DiffReach {
     let folder: String
     let jobs: Int
     let report: ProgressReport
+    /// Whether the other things that the build links are looked at as well: not where all that is shipped is a target.
+    var looksBeyondTargets = true
 
     /// One unit that the diff reaches.
     struct Unit: Sendable {
@@ -32,6 +34,8 @@ struct DiffReach {
         var unreached: [StabilisedFile]
         /// Sources of a target that the diff removes.
         var removed: [String]
+        /// Names of what else the build links from edited files, and nobody asked a patch for.
+        var alsoIn: [String] = []
     }
 
     /// The units of the `targets`' links that `diff` reaches.
@@ -43,7 +47,14 @@ struct DiffReach {
                 linksOfUnit[command.id, default: []].append(link)
             }
         }
-        let commands = linksOfUnit.keys.sorted().map { build.compiles[$0] }
+        let known = Set(links.map { BuildPath.name(build.links[$0].output) })
+        var others: [Int: Set<String>] = [:]
+        for output in build.outputs where looksBeyondTargets && !known.contains(BuildPath.name(output.output)) {
+            for command in build.compiles(of: output) {
+                others[command.id, default: []].insert(BuildPath.name(output.output))
+            }
+        }
+        let commands = Set(linksOfUnit.keys).union(others.keys).sorted().map { build.compiles[$0] }
         let edited = Dictionary(
             diff.files.flatMap { file in [(file.path, file)] + (file.oldPath.map { [($0, file)] } ?? []) },
             // A moved file stands under its old name as removed, too; that it went on is what counts.
@@ -51,11 +62,14 @@ struct DiffReach {
         let includes = try includedFiles(of: commands, edited: edited)
         var result = Result(units: [], unreached: [], removed: [])
         var reached: Set<String> = []
+        var alsoIn: Set<String> = []
         for (command, included) in zip(commands, includes) {
             let source = build.tree.relative(command.source) ?? command.source
             let hits = included.filter { edited[$0] != nil && $0 != source }.sorted()
+            if !hits.isEmpty || edited[source] != nil { alsoIn.formUnion(others[command.id] ?? []) }
+            guard let links = linksOfUnit[command.id] else { continue }
             reached.formUnion(hits)
-            var unit = Unit(command: command, reach: .includes(hits), links: linksOfUnit[command.id] ?? [])
+            var unit = Unit(command: command, reach: .includes(hits), links: links)
             if let file = edited[source] {
                 reached.insert(source)
                 unit.reach = .source
@@ -71,6 +85,7 @@ struct DiffReach {
         }
         // An edited file is reached by its copy as well.
         reached.formUnion(diff.files.filter { reached.contains($0.path) }.compactMap(\.copyOf))
+        result.alsoIn = alsoIn.sorted()
         result.unreached = diff.files.filter { file in
             !reached.contains(file.path) && !(file.oldPath.map(reached.contains) ?? false)
         }

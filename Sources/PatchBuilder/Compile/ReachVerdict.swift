@@ -31,7 +31,7 @@ struct ReachVerdict {
             }
         }
         try refuseChangedCopies(reach.unreached)
-        if reach.units.isEmpty, reach.removed.isEmpty { throw nothing(reach.unreached) }
+        if reach.units.isEmpty, reach.removed.isEmpty { throw nothing(reach) }
         return notes(reach)
     }
 
@@ -44,7 +44,8 @@ struct ReachVerdict {
         }
     }
 
-    private func nothing(_ files: [StabilisedFile]) -> BuildError {
+    private func nothing(_ reach: DiffReach.Result) -> BuildError {
+        let files = reach.unreached
         let list = files.map { "\($0.path) (\($0.role.rawValue))" }.joined(separator: ", ")
         let serious = files.filter { ![.document, .test].contains($0.role) }
         if !serious.isEmpty, serious.allSatisfy({ $0.role == .buildSystem }) {
@@ -52,19 +53,26 @@ struct ReachVerdict {
                 .buildSystemOnly, "the diff changes how the tree is built, but no source",
                 evidence: ["files": list])
         }
+        // What a tool of the build makes from such a file isn't seen; that nothing comes of it can't be said.
+        if let file = serious.first(where: { Self.mayFeedTools($0) }), reach.alsoIn.isEmpty {
+            return BuildError(
+                .generatedSource, "the diff changes \(file.path), and what the build makes from it isn't known",
+                evidence: ["files": list])
+        }
         let error = BuildError(
             .nothingToDo, "the diff changes no code of the targets",
             evidence: ["files": list.isEmpty ? "none: the texts before and after are the same" : list])
-        let others = otherOutputs(Set(files.map(\.path)))
-        return others.isEmpty ? error : error.adding("they are compiled into", others.joined(separator: ", "))
+        return reach.alsoIn.isEmpty
+            ? error : error.adding("they are compiled into", reach.alsoIn.joined(separator: ", "))
     }
 
-    /// Names of what the build links from any of `paths`.
-    private func otherOutputs(_ paths: Set<String>) -> [String] {
-        let outputs = build.outputs.filter { link in
-            build.compiles(of: link).contains { paths.contains(shown($0.source)) }
+    /// Whether a file that no compile reads may be the input of another tool: a grammar, a table, a template.
+    private static func mayFeedTools(_ file: StabilisedFile) -> Bool {
+        switch file.role {
+        case .generator, .other: true
+        case .header: [".tbl", ".def", ".inc"].contains { file.path.hasSuffix($0) }
+        default: false
         }
-        return Set(outputs.map { BuildPath.name($0.output) }).sorted()
     }
 
     /// A source or header that the build made from `path`: it is in the copy and not in the author's tree.
@@ -123,6 +131,10 @@ struct ReachVerdict {
 
     private func notes(_ reach: DiffReach.Result) -> [String] {
         var notes = reach.removed.map { "\($0): removed by the diff; its code stays in running processes" }
+        if !reach.alsoIn.isEmpty {
+            let names = reach.alsoIn.prefix(8).joined(separator: ", ") + (reach.alsoIn.count > 8 ? ", ..." : "")
+            notes.append("the diff changes \(names) as well, for which no patch is made: give each with --target")
+        }
         for file in reach.unreached {
             switch file.role {
             case .document, .test: continue
@@ -130,6 +142,8 @@ struct ReachVerdict {
             case .buildSystem:
                 notes.append("\(file.path): a change of the build, not part of the patch; flags stay as they were")
             case .assembly: notes.append("\(file.path): assembly that no target is built from")
+            case _ where Self.mayFeedTools(file):
+                notes.append("\(file.path): what the build makes from it isn't part of the patch")
             default:
                 let isNew = file.change == .added ? "a new file that" : "a file that"
                 notes.append("\(file.path): \(isNew) no target is compiled from or includes")

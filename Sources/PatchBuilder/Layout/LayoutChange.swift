@@ -51,7 +51,8 @@ package enum LayoutVerdict: Sendable, Equatable {
 // * a type that only one side has is of no interest: nothing old has it, or nothing new reads it;
 // * another size, a field elsewhere, of another shape or newly there: new code would misread old objects;
 // * a field that is gone from the end or the middle while all else stays: harmless, nobody reads it;
-// * a new enumerator: harmless, no old data holds it; another value of an old one: old data would change meaning.
+// * a new enumerator: harmless, no old data holds it; another value of an old one: old data would change meaning;
+// * a variable of another shape: new code would read `int` as `float`, or step through old memory by another width.
 
 /// Compares two tables; pure.
 struct LayoutComparison {
@@ -78,7 +79,22 @@ struct LayoutComparison {
                     harmless: uses.areShortLived(replaced)
                         && TypeUses(after, of: new.entry).areShortLived(replaced)))
         }
-        return found
+        return found + variables()
+    }
+
+    /// Variables whose old value new code would read as something else, though it has the same size.
+    ///
+    /// One of another size is refused where data is compared; one that can't be written comes with the patch.
+    private func variables() -> [LayoutChange] {
+        let (old, new) = (before.staticVariables(), after.staticVariables())
+        return old.sorted { $0.key < $1.key }.compactMap { name, was in
+            guard let now = new[name], was.size == now.size, was.shape != now.shape, !was.isBuiltLike(now) else {
+                return nil
+            }
+            return LayoutChange(
+                type: "variable \(name)", details: ["\(was.shape) before, \(now.shape) after"], users: [name],
+                harmless: false)
+        }
     }
 
     /// The differences that matter, in words.

@@ -219,13 +219,19 @@ extension TypeTable {
     }
 
     /// What old data must be to be read as this.
-    private func shape(_ offset: Int?, depth: Int = 0) -> String {
+    func shape(_ offset: Int?, depth: Int = 0) -> String {
         guard let offset, depth < 16, let index = stripped(offset) else { return "nothing" }
         let entry = debug.entries[index]
         switch entry.tag {
-        case Tag.pointer, Tag.reference, Tag.rvalueReference, Tag.memberPointer:
-            // What it leads to is that type's own affair.
-            return "pointer"
+        case Tag.memberPointer: return "pointer"
+        case Tag.pointer, Tag.reference, Tag.rvalueReference:
+            // A type with a name is its own affair, and plain bytes may be anything.
+            guard let target = entry.type, let led = stripped(target) else { return "pointer" }
+            switch debug.entries[led].tag {
+            case Tag.base where debug.entries[led].size ?? 0 > 1, Tag.pointer:
+                return "pointer to \(shape(target, depth: depth + 1))"
+            default: return "pointer"
+            }
         case Tag.array:
             let counts = children[index].filter { debug.entries[$0].tag == Tag.subrange }
                 .map { "[\(debug.entries[$0].count ?? 0)]" }.joined()

@@ -56,12 +56,13 @@ extension TargetPatch {
         let placer = try UnitPlacer(input.proven.rebuilt)
         var refusals = input.units.flatMap { unit in
             unit.comparison.data.filter(\.isBlocking).filter { $0.isIn(unit) }.map { $0.refusal(in: unit.name) }
+                + unit.linkerSetRefusals
         }
         refusals += input.units.layoutRefusals
         refusals += UnitProof.prove(&input.units, placer, input.proven)
         closure = PatchClosure(input.units)
         try closure.run()
-        refusals += closure.refusals
+        refusals += closure.refusals + closure.identityRefusals()
         let resolver = try Resolver(input.proven, map: placer.map, libraries: input.libraries)
         var assembler = TargetAssembler(closure, resolver)
         assembler.run()

@@ -106,8 +106,10 @@ package struct BuildPipeline: Sendable {
         _ diff: StabilisedDiff, _ found: FoundTargets, _ build: ReproducedBuild, _ buildFolder: String,
         _ folder: String
     ) throws(BuildError) -> CompiledPairs {
-        let reach = try DiffReach(build: build, folder: buildFolder, jobs: request.jobs, report: report)
-            .find(diff, found.targets)
+        let search = DiffReach(
+            build: build, folder: buildFolder, jobs: request.jobs, report: report,
+            looksBeyondTargets: request.package == nil)
+        let reach = try search.find(diff, found.targets)
         let reached = found.reached(by: reach)
         // Where compiles are missing, a source that none of the seen ones reads may be in there.
         let isSure = reach.unreached.allSatisfy { ![.source, .header, .other].contains($0.role) }

@@ -28,9 +28,17 @@ struct KernelTree: Sendable {
         try WorkFolder.make(folder + "/build")
         let tree = KernelTree(package: package, build: folder + "/build", folder: folder, compiler: compiler)
         try TextExchange(tree: package.source, folder: folder).recover()
-        if !FileFacts.exists(tree.stamp) { try tree.prepare(jobs) }
+        if (try? FileSystem.readText(tree.stamp)) != tree.identity {
+            // Of another place, if of any: what was prepared there names its sources by full paths.
+            try WorkFolder.remove(tree.build)
+            try WorkFolder.make(tree.build)
+            try tree.prepare(jobs)
+        }
         return tree
     }
+
+    /// What the prepared folder is true for.
+    private var identity: String { "\(package.release)\n\(package.source)\n\(build)\n" }
 
     private var stamp: String { folder + "/prepared" }
 
@@ -41,7 +49,7 @@ struct KernelTree: Sendable {
         try checkConfiguration(wanted)
         let result = try make(["-j\(jobs)", "prepare", "modules_prepare"])
         guard result.succeeded else { throw Self.failed("the tree can't be prepared", result) }
-        try WorkFolder.write(Array(package.release.utf8), to: stamp)
+        try WorkFolder.write(Array(identity.utf8), to: stamp)
     }
 
     /// Runs make in the build folder.
