@@ -159,6 +159,8 @@ extension FindingCode {
     public static let constructorNew = FindingCode(rawValue: "BLD-CONSTRUCTOR")
     /// A name means another function or variable after the diff; evidence: symbol, unit.
     public static let identityChanged = FindingCode(rawValue: "BLD-IDENTITY")
+    /// A replaced function keeps addresses of its labels; evidence: function, where.
+    public static let labelKept = FindingCode(rawValue: "BLD-LABEL")
     /// A static variable can't be told from another one.
     public static let variableAmbiguous = FindingCode(rawValue: "BLD-VARIABLE")
     /// A function has no room for the jump to its replacement.
@@ -236,6 +238,11 @@ extension FindingCode {
             remedy:
                 "Leave functions and variables in their files, aliases as they are, and put new lambdas behind the "
                 + "others; or restart instead."),
+        Entry(
+            code: .labelKept,
+            meaning:
+                "A function keeps addresses of its own labels (&&label) in memory, which lead into its old code.",
+            remedy: "Fix it in a function that it calls, or restart instead."),
         Entry(
             code: .variableAmbiguous, meaning: "A static variable can't be told from another one of its name.",
             remedy: "Give the fix's static variables names of their own."),

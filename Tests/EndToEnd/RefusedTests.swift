@@ -88,6 +88,24 @@ import Testing
                 ("q.c", "__attribute__((alias(\"first\")));", "{ sum += x; return x * 3 + 7; }"),
             ], code: "BLD-IDENTITY", saying: "names another function"),
         Fix(
+            name: "a function that keeps addresses of its labels on the heap",
+            files: [
+                "p.c": program(
+                    """
+                    static void **code; static long sum;
+                    __attribute__((noinline)) void run(int isFirst)
+                    {
+                        static void *const labels[] = { &&add, &&end };
+                        if (isFirst) { code = malloc(16); code[0] = labels[0]; code[1] = labels[1]; return; }
+                        void **pc = code;
+                        goto **pc++;
+                    add: sum += 3; goto **pc++;
+                    end: printf("%ld\\n", sum);
+                    }
+                    void init(void) { run(1); } void tick(void) { run(0); }
+                    """)
+            ], changes: [("p.c", "sum += 3", "sum += 5")], code: "BLD-LABEL", saying: "run keeps addresses"),
+        Fix(
             name: "a new entry of a set that the linker collects",
             files: [
                 "p.c": program(
@@ -167,6 +185,37 @@ import Testing
             all += try Command("/usr/bin/diff", words, directory: shop.path("")).run().outputText
         }
         return all
+    }
+
+    @Test(arguments: ["-O0", "-O2", "-O2 -fcf-protection=full", "-O2 -fno-pie -no-pie", "-O3"])
+    func `an interpreter that only jumps through its labels isn't refused`(_ flags: String) throws {
+        let shop = try Workshop([
+            "Makefile": "prog: p.c\n\t$(CC) \(flags) -o prog p.c\n",
+            "p.c": Self.program(
+                """
+                static long stack[16]; static const unsigned char code[] = { 0, 5, 0, 7, 1, 2, 3, 4 };
+                __attribute__((noinline)) long run(const unsigned char *pc, long *sp)
+                {
+                    static const void *const table[] = { &&push, &&add, &&twice, &&keep, &&end };
+                    static long kept[4];
+                    long *names[4] = { &kept[0], &kept[1], &kept[2], &kept[3] };
+                    goto *table[*pc++];
+                push: *sp++ = *pc++; goto *table[*pc++];
+                add: sp[-2] += sp[-1]; sp--; goto *table[*pc++];
+                twice: sp[-1] *= 2; if (sp[-1] > 1000000) return -1; goto *table[*pc++];
+                keep: kept[sp[-1] & 3] = sp[-1]; *names[1] = kept[0] + 1; goto *table[*pc++];
+                end: return sp[-1] + kept[0];
+                }
+                void init(void) {} void tick(void) { printf("%ld\\n", run(code, stack)); }
+                """),
+        ])
+        try shop.make()
+        let line = "twice: sp[-1] *= 2; if"
+        let fix = Fix(
+            name: "", files: [:], changes: [("p.c", line, line.replacing("*= 2", with: "*= 3"))], code: "",
+            saying: "")
+        let built = try shop.build(try diff(fix, shop), target: "prog")
+        #expect(exitCode(built) == 0, "\(built.outputText)\(built.errorText)")
     }
 
     @Test func `another file that the diff changes is named, and only initial values are told as such`() throws {

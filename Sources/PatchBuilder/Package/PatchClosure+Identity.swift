@@ -8,12 +8,13 @@ import Findings
 // * a function or variable that moved to another file, where it looks new, while the old one looks removed;
 // * two names of one function that are parted, or two functions that become one: a jump moves both names or one;
 // * lambdas, which the compiler counts: one that is added before another takes its name, and objects that hold the
-//   other would run it.
+//   other would run it;
+// * labels whose addresses (`&&label`) a function keeps beyond its own run.
 
 extension PatchClosure {
     /// What stands in the way in the units of the closure.
     func identityRefusals() -> [BuildError] {
-        movedRefusals() + units.flatMap { Self.aliasRefusals($0) + Self.lambdaRefusals($0) }
+        movedRefusals() + units.flatMap { Self.aliasRefusals($0) + Self.lambdaRefusals($0) } + labelRefusals()
     }
 
     // MARK: Moved
@@ -44,6 +45,23 @@ extension PatchClosure {
     /// Code, or data that can be written, which one unit alone defines for all.
     private static func isOwn(_ entity: Entity) -> Bool {
         entity.binding == .global && [.function, .data, .threadLocal].contains(entity.kind)
+    }
+
+    // MARK: Labels
+
+    /// Functions that keep addresses of their own labels: before the diff, they lead into the old code; after it, undo
+    /// would leave them.
+    private func labelRefusals() -> [BuildError] {
+        replaced.compactMap { function in
+            let unit = units[function.unit]
+            var before = X86_64LabelFlow(unit.pre, unit.pre.entities[function.pre])
+            var after = X86_64LabelFlow(unit.post, unit.post.entities[function.post])
+            guard let place = before.escape() ?? after.escape() else { return nil }
+            let name = unit.post.entities[function.post].name
+            return BuildError(
+                .labelKept, "\(name) keeps addresses of its own labels",
+                evidence: ["function": name, "unit": unit.name, "kept in": place])
+        }
     }
 
     // MARK: Aliases
