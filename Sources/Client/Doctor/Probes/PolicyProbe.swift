@@ -1,10 +1,12 @@
+import Channel
 import Findings
 
-/// AUTO-OFF and the kill switches: what policy keeps from happening.
+/// AUTO-OFF, CLI-LEFT-OUT and the kill switches: what policy keeps from happening.
 enum PolicyProbe: DoctorProbe {
     static func findings(_ facts: DoctorFacts) -> [Finding] {
         var found: [Finding] = []
-        let steps = facts.planner.upgrade().steps
+        let plan = facts.planner.upgrade()
+        let steps = plan.steps
         if !steps.isEmpty, !facts.planner.configuration.autoinstall {
             found.append(
                 Finding(
@@ -14,6 +16,15 @@ enum PolicyProbe: DoctorProbe {
         if let killSwitch = facts.killSwitch {
             found.append(Finding(.clientDisabled, "\(killSwitch) is set", evidence: ["switch": killSwitch]))
         }
-        return found
+        return found + leftOut(plan, facts)
+    }
+
+    /// Updates that a rule keeps out of what runs here; the never-list is told process by process, by another probe.
+    private static func leftOut(_ plan: Plan, _ facts: DoctorFacts) -> [Finding] {
+        guard !plan.omitted.isEmpty else { return [] }
+        let candidates = facts.planner.candidates()
+        let replaced = Set(candidates.flatMap(\.description.supersedes))
+        let missing = Set(candidates.filter { $0.missing > 0 }.map(\.update.id)).subtracting(replaced)
+        return plan.omitted.filter { missing.contains($0.id) }.map(\.finding)
     }
 }
