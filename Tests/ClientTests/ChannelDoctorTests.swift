@@ -97,6 +97,17 @@ extension World {
         #expect(world.doctor == [])
     }
 
+    @Test func `an update that was taken back is told where policy leaves it in`() throws {
+        var world = try World.upToDate()
+        world.catalogue.entries = []
+        world.catalogue.withdrawals = [Withdrawal(id: "A", reason: "crashes", time: UTCTime(seconds: 80))]
+        world.configuration.withdrawn = .warn
+        let finding = try #require(world.examined.findings.first { $0.finding.code == .updateWithdrawn })
+        #expect(finding.level == .warning && finding.finding.remedy == "tsugite remove A")
+        world.configuration.withdrawn = .undo
+        #expect(!world.doctor.contains("warning CLI-WITHDRAWN"))
+    }
+
     @Test func `a ring that the channel doesn't have is told, with the nearest name`() throws {
         var world = try World.upToDate()
         world.catalogue.rings = ["pilot", "stable"]

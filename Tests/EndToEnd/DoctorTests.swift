@@ -137,7 +137,32 @@ struct DoctorTests {
         #expect(try site.machine("doctor").outputText.contains("kind: permanent"))
     }
 
-    @Test func `CLI-LEFT-OUT and a ring that isn't there: policy keeps an update away`() throws {
+    @Test func `USR-MISMATCH: somebody changed a byte of the function in memory`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        try site.configure("autoinstall: yes\n")
+        // The factor of the multiplication: 100 becomes 101.
+        let script = """
+            import subprocess, sys
+            pid, program = sys.argv[1:]
+            names = subprocess.run(['nm', program], capture_output=True, text=True).stdout.splitlines()
+            place = next(int(n.split()[0], 16) for n in names if n.endswith(' price'))
+            place += int(open(f'/proc/{pid}/maps').readline().split('-')[0], 16)
+            with open(f'/proc/{pid}/mem', 'r+b', buffering=0) as memory:
+                memory.seek(place)
+                place += memory.read(16).index(100)
+                memory.seek(place)
+                memory.write(bytes([101]))
+            """
+        let changed = try Command("/usr/bin/python3", ["-c", script, "\(site.pid)", site.shop.tree + "/shop"]).run()
+        try #require(changed.succeeded, "\(changed.errorText)")
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 13)
+        #expect(try site.codes() == ["USR-MISMATCH"])
+        try site.end()
+        #expect(try !site.codes().contains("USR-MISMATCH"))
+    }
+
+    @Test func `CLI-LEFT-OUT: a pin keeps an update away`() throws {
         let site = try ClientSite()
         try site.publish()
         try site.configure("autoinstall: yes\n")

@@ -165,6 +165,12 @@ public struct DoctorEntry: Sendable {
             symptom: "Updates are known and nothing happens.",
             detection: "The plan of an upgrade has steps, and autoinstall is off."),
         DoctorEntry(
+            .updateWithdrawn, .warning,
+            symptom: "The publisher took an update back, and it is still in memory.",
+            detection:
+                "Installed updates are compared with what the channels took back, where withdrawn: warn is set."
+        ),
+        DoctorEntry(
             .updateLeftOut, .note,
             symptom: "An update is on offer and isn't installed.",
             detection:

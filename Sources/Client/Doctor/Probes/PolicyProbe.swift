@@ -1,7 +1,7 @@
 import Channel
 import Findings
 
-/// AUTO-OFF, CLI-LEFT-OUT and the kill switches: what policy keeps from happening.
+/// AUTO-OFF, CLI-LEFT-OUT, CLI-WITHDRAWN and the kill switches: what policy keeps from happening.
 enum PolicyProbe: DoctorProbe {
     static func findings(_ facts: DoctorFacts) -> [Finding] {
         var found: [Finding] = []
@@ -16,7 +16,18 @@ enum PolicyProbe: DoctorProbe {
         if let killSwitch = facts.killSwitch {
             found.append(Finding(.clientDisabled, "\(killSwitch) is set", evidence: ["switch": killSwitch]))
         }
-        return found + leftOut(plan, facts)
+        return found + withdrawn(facts) + leftOut(plan, facts)
+    }
+
+    /// With `withdrawn: undo` the next upgrade takes them out, which is told as any other step is.
+    private static func withdrawn(_ facts: DoctorFacts) -> [Finding] {
+        guard facts.planner.configuration.withdrawn == .warn else { return [] }
+        return facts.planner.withdrawn().map { update, reason in
+            Finding(
+                .updateWithdrawn, "\(update.id) was taken back by its publisher, and is still installed",
+                evidence: ["update": update.id, "channel": update.channel, "reason": reason],
+                remedy: "tsugite remove \(update.id)")
+        }
     }
 
     /// Updates that a rule keeps out of what runs here; the never-list is told process by process, by another probe.
