@@ -37,7 +37,8 @@ import Testing
         expect(
             try TsugiteCommand.run([
                 "channel", "add", channel, "/nonexistent.tsp", "--family", "user/x", "--effective-version", "1",
-            ]), 13, "/nonexistent.tsp")
+            ]), 13, "Check the path")
+        expect(try add([], file: "/nonexistent"), 13, "Check the path")
         try FileSystem.replace(folder.path + "/batch", with: "{\"file\": 1}\n")
         expect(
             try TsugiteCommand.run(["channel", "add", channel, "--batch", folder.path + "/batch"]), 13,

@@ -108,7 +108,7 @@ extension Repository {
     ///
     /// An update of the same id and family that waits already is replaced.
     public func stage(_ update: StagedUpdate, file: String) throws(ChannelError) {
-        try check([update])
+        try check([(update, file)])
         try Files.makeFolder(layout.staged)
         let lock = try FolderLock(folder: layout.staged)
         defer { withExtendedLifetime(lock) {} }
@@ -117,7 +117,7 @@ extension Repository {
 
     /// The same for many at once, with one wait for the disk.
     public func stage(_ updates: [(update: StagedUpdate, file: String)]) throws(ChannelError) {
-        try check(updates.map(\.update))
+        try check(updates)
         try Files.makeFolder(layout.staged)
         let lock = try FolderLock(folder: layout.staged)
         defer { withExtendedLifetime(lock) {} }
@@ -126,15 +126,20 @@ extension Repository {
     }
 
     /// Refuses now what the publication would refuse: there the people who added it may be gone.
-    private func check(_ updates: [StagedUpdate]) throws(ChannelError) {
-        for update in updates { try update.check() }
+    private func check(_ updates: [(update: StagedUpdate, file: String)]) throws(ChannelError) {
+        for (update, file) in updates {
+            try update.check()
+            guard Files.length(file) != nil else {
+                throw ChannelError(.file, file, "no such file", remedy: "Check the path of the update's file.")
+            }
+        }
         guard Files.length(layout.file(Root.type, 1)) != nil else {
             throw ChannelError(
                 .file, layout.folder, "there is no channel in this folder",
                 remedy: "Check the folder, or make the channel: tsugite channel init \(layout.folder).")
         }
         let draft = try draft(of: try load(), keys: KeyRing(), time: .now())
-        for update in updates {
+        for update in updates.map(\.update) {
             for build in update.buildIDs {
                 try draft.check(update.description, family: update.family, buildID: build, name: update.name)
             }

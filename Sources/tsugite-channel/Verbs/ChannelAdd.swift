@@ -91,6 +91,9 @@ struct ChannelAdd: ParsableCommand {
 
 /// The build-ids that a live patch is for.
 private func targetBuilds(of path: String) throws(ChannelError) -> [String] {
+    guard FileFacts.exists(path) else {
+        throw ChannelError(.file, path, "no such file", remedy: "Check the path of the update's file.")
+    }
     do {
         let bytes = try ByteStorage(reading: path)
         if let module = try? ELFFile(ByteView(bytes)), module.section(named: KernelPatch.section) != nil {
