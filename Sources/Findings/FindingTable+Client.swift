@@ -15,6 +15,8 @@ extension FindingCode {
     public static let clientDisabled = FindingCode(rawValue: "CLI-DISABLED")
     /// A health check failed after an update; evidence: command, output.
     public static let clientUnhealthy = FindingCode(rawValue: "CLI-UNHEALTHY")
+    /// An installed update was taken back by its publisher; evidence: update, reason.
+    public static let updateWithdrawn = FindingCode(rawValue: "CLI-WITHDRAWN")
     /// No channel is attached for a target; evidence: target.
     public static let sourceDetached = FindingCode(rawValue: "SRC-DETACHED")
     /// A part of the client isn't installed; evidence: path.
@@ -93,6 +95,10 @@ extension FindingCode {
             code: .clientUnhealthy,
             meaning: "A health check failed during a trial, and the update was taken out again.",
             remedy: "Look at the check's output, then try another version or hold the update: tsugite hold ID."),
+        Entry(
+            code: .updateWithdrawn,
+            meaning: "An installed update was taken back by its publisher, and policy leaves it in.",
+            remedy: "Take it out: tsugite remove ID; or let upgrades do that: withdrawn: undo."),
         Entry(
             code: .sourceDetached,
             meaning: "No channel is attached for what should be updated, so a job would succeed without work.",

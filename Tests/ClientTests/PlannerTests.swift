@@ -14,6 +14,10 @@ struct World {
     var memory: [ProcessID: Set<String>] = [:]
     var kernelMemory: Set<String> = []
     var catalogue = Catalogue(version: 1, expires: UTCTime(seconds: 0))
+    /// Whether the channel was ever reached.
+    var isReached = true
+    /// What the last action came to.
+    var lastAction: ActionReport?
 
     /// One channel, and two processes that run build `aa`.
     init() {
@@ -46,7 +50,7 @@ struct World {
     var planner: Planner {
         Planner(
             configuration: configuration, never: never, state: state, inventory: inventory, memory: memory,
-            kernelMemory: kernelMemory, catalogues: ["stable": catalogue])
+            kernelMemory: kernelMemory, catalogues: isReached ? ["stable": catalogue] : [:])
     }
 
     /// What an upgrade would do: `+id`, `-id`, and what it leaves out: `!id`.

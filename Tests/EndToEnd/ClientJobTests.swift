@@ -99,9 +99,20 @@ struct ClientJobTests {
             "channel", "add", site.channel, site.shop.path("BAD-1.tsp"), "--family", "user/shop",
             "--effective-version", "9",
         ])
-        #expect(exitCode(added) == 15)
+        #expect(exitCode(added) == 13)
         #expect(added.errorText.contains("BAD-1.tsp") && added.errorText.contains("tsugite build"))
         #expect(try FileManager.default.subpathsOfDirectory(atPath: site.channel).sorted() == before)
+    }
+
+    @Test func `where nobody can be asked, a verb shows its own usage`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        let asked = try site.machine("upgrade")
+        #expect(exitCode(asked) == 64)
+        #expect(asked.errorText.contains("Nobody is there") && asked.errorText.contains("tsugite upgrade ["))
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        let removal = try site.machine("remove", "--all")
+        #expect(exitCode(removal) == 64 && removal.errorText.contains("tsugite remove ["))
     }
 
     @Test func `a look for news doesn't read the whole catalogue, and does without its short form`() throws {

@@ -101,6 +101,77 @@ struct DoctorTests {
         #expect(exitCode(try site.machine("doctor", "--fix")) == 0)
     }
 
+    @Test func `CHN-NETWORK, CHN-FILE, CHN-MALFORMED, CHN-NOT-FOUND: the channel was never reached`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        let root = "root/etc/tsugite/trust/stable.root.json"
+        let trusted = try FileSystem.readText(site.shop.path(root))
+        try site.configure("autoinstall: yes\n")
+        #expect(try site.codes() == ["MIR-STALE"])
+        func expect(_ code: String) throws {
+            let refreshed = try site.machine("refresh")
+            #expect(!refreshed.outputText.contains("version 0"))
+            #expect(try site.codes() == [code])
+            #expect(exitCode(try site.machine("doctor")) == 1)
+        }
+        try FileSystem.remove(site.shop.path(root))
+        try expect("CHN-FILE")
+        try site.shop.write(root, "garbage")
+        try expect("CHN-MALFORMED")
+        try site.shop.write(root, trusted)
+        try site.configure("autoinstall: yes\n", url: "http://127.0.0.1:9")
+        try expect("CHN-NETWORK")
+        try site.configure("autoinstall: yes\n", url: site.shop.path("nowhere"))
+        try expect("CHN-NOT-FOUND")
+        try site.configure("autoinstall: yes\n")
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 0)
+        #expect(try site.codes() == [])
+    }
+
+    @Test func `USR-NEVER-RETURNS: the thread stays in one call, and doctor says that it is permanent`() throws {
+        let site = try ClientSite(isBusy: true)
+        try site.publish()
+        try site.configure("autoinstall: yes\nwait: 7s\n")
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 12)
+        #expect(try site.codes() == ["USR-NEVER-RETURNS"])
+        #expect(try site.machine("doctor").outputText.contains("kind: permanent"))
+    }
+
+    @Test func `USR-MISMATCH: somebody changed a byte of the function in memory`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        try site.configure("autoinstall: yes\n")
+        // The factor of the multiplication: 100 becomes 101.
+        let script = """
+            import subprocess, sys
+            pid, program = sys.argv[1:]
+            names = subprocess.run(['nm', program], capture_output=True, text=True).stdout.splitlines()
+            place = next(int(n.split()[0], 16) for n in names if n.endswith(' price'))
+            place += int(open(f'/proc/{pid}/maps').readline().split('-')[0], 16)
+            with open(f'/proc/{pid}/mem', 'r+b', buffering=0) as memory:
+                memory.seek(place)
+                place += memory.read(16).index(100)
+                memory.seek(place)
+                memory.write(bytes([101]))
+            """
+        let changed = try Command("/usr/bin/python3", ["-c", script, "\(site.pid)", site.shop.tree + "/shop"]).run()
+        try #require(changed.succeeded, "\(changed.errorText)")
+        #expect(exitCode(try site.machine("upgrade", "-y")) == 13)
+        #expect(try site.codes() == ["USR-MISMATCH"])
+        try site.end()
+        #expect(try !site.codes().contains("USR-MISMATCH"))
+    }
+
+    @Test func `CLI-LEFT-OUT: a pin keeps an update away`() throws {
+        let site = try ClientSite()
+        try site.publish()
+        try site.configure("autoinstall: yes\n")
+        _ = try site.machine("refresh")
+        _ = try site.machine("pin", "shop=1.0")
+        #expect(try site.codes() == ["CLI-LEFT-OUT"])
+        #expect(exitCode(try site.machine("doctor")) == 0)
+    }
+
     @Test func `MIR-STALE and MIR-FAILED: the mirror never ran, or couldn't bring a file`() throws {
         let site = try ClientSite()
         try site.publish()

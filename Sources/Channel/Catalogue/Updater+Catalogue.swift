@@ -11,7 +11,7 @@ extension Updater {
             families: roles.compactMap { Self.family(ofRole: $0.key) }, rings: rings.map(\.name))
     }
 
-    private static func family(ofRole role: String) -> Family? {
+    static func family(ofRole role: String) -> Family? {
         guard let dot = role.firstIndex(of: "."), let kind = Family.Kind(rawValue: String(role[..<dot])) else {
             return nil
         }

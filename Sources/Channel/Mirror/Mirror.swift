@@ -126,7 +126,9 @@ public struct Mirror: Sendable {
     private func plan(
         _ updater: Updater, _ options: Options, reads: Bool
     ) throws(ChannelError) -> MirrorPlan {
-        let targets = try updater.allTargets().filter { options.wants($0.path) }
+        let all = try updater.allTargets()
+        try check(options.prefixes, all, updater)
+        let targets = all.filter { options.wants($0.path) }
         var items: [MirrorPlan.Item] = []
         for target in targets {
             guard let digest = HashCheck.preferredDigest(in: target.hashes.digests),
@@ -138,5 +140,17 @@ public struct Mirror: Sendable {
             items.append(MirrorPlan.Item(target: target, digest: digest, place: name))
         }
         return MirrorPlan(items: items, reads: reads)
+    }
+
+    /// Refuses a choice that the channel has nothing of and no role for: the mirror would be in step, and empty.
+    private func check(_ prefixes: [String], _ all: [TargetFile], _ updater: Updater) throws(ChannelError) {
+        let families = updater.trusted.targets.keys.compactMap { Updater.family(ofRole: $0)?.path }
+        for prefix in prefixes where !families.contains(where: { "\($0)/" == prefix }) {
+            guard !all.contains(where: { $0.path.hasPrefix(prefix) }) else { continue }
+            let known = families.isEmpty ? "none yet" : families.joined(separator: ", ")
+            throw ChannelError(
+                .noTarget, String(prefix.dropLast()), "the channel has no such family; it has: \(known)",
+                remedy: "Give one of those with --only, or mirror all.")
+        }
     }
 }

@@ -18,6 +18,10 @@ public struct RepositoryDraft {
     private(set) var edited: ByteMap<Bool> = [:]
     /// Files added and not yet in their roles.
     private var pending: [(role: String, file: ByteMap<TargetFile>.Entry)] = []
+    /// The update that each of those belongs to, by path.
+    private var pendingIDs: [String: String] = [:]
+    /// Updates that were taken back, by id, with the reason.
+    private var withdrawn: [String: String]
 
     init(
         layout: RepositoryLayout, settings: PublisherSettings, time: UTCTime, targets: ByteMap<Targets>,
@@ -28,9 +32,13 @@ public struct RepositoryDraft {
         self.time = time
         self.targets = targets
         self.knownKeys = knownKeys
+        withdrawn = Dictionary(
+            targets.values.flatMap(\.withdrawals).map { ($0.id, $0.reason) }, uniquingKeysWith: { $1 })
     }
 
     /// Adds a file of an update for one build of a family, or replaces it.
+    ///
+    /// A path that holds another update is taken over only if the new one says that it supersedes that.
     /// - Parameter mayLink: the file is ours and never changes, so it may get a second name instead of a copy.
     /// - Returns: the target path, `kind/name/BUILD-ID/FILE`.
     @discardableResult
@@ -38,14 +46,35 @@ public struct RepositoryDraft {
         file source: String, family: Family, buildID: String, name: String, _ description: UpdateDescription,
         mayLink: Bool = false
     ) throws(ChannelError) -> String {
+        try check(description, family: family, buildID: buildID, name: name)
         try ensure(family)
         let path = "\(family.path)/\(buildID)/\(name)"
         var description = description
         // What is published again as it was keeps its date.
-        let before = targets[key: family.role]?.files[key: path].flatMap { UpdateDescription(custom: $0.custom) }
+        let before = published(path, family)
         description.published = description.published ?? (before?.id == description.id ? before?.published : time)
         try add(file: source, path: path, role: family.role, custom: description.custom, mayLink: mayLink)
+        pendingIDs[path] = description.id
         return path
+    }
+
+    /// Refuses an update that was taken back, and one whose place belongs to another.
+    func check(_ update: UpdateDescription, family: Family, buildID: String, name: String) throws(ChannelError) {
+        if let reason = withdrawn[update.id] {
+            throw ChannelError(
+                .file, update.id, "it was withdrawn (\(reason)), and machines would take it out again",
+                remedy: "Add it under another id: --id \(update.id)-2.")
+        }
+        let path = "\(family.path)/\(buildID)/\(name)"
+        let holder = pendingIDs[path] ?? published(path, family)?.id
+        guard let holder, holder != update.id, !update.supersedes.contains(holder) else { return }
+        throw ChannelError(
+            .file, path, "it is the place of the update \(holder), which \(update.id) would replace without a word",
+            remedy: "Add \(update.id) again, with --supersedes \(holder) or from a file of another name.")
+    }
+
+    private func published(_ path: String, _ family: Family) -> UpdateDescription? {
+        targets[key: family.role]?.files[key: path].flatMap { UpdateDescription(custom: $0.custom) }
     }
 
     /// Adds a file under any path to a role, or replaces it; nothing changes if it is there as it is.
@@ -89,6 +118,7 @@ public struct RepositoryDraft {
                 for file in gone { role.files[key: file.key] = nil }
                 role.withdrawals = role.withdrawals.filter { $0.id != id } + [withdrawal]
             }
+            withdrawn[id] = reason
         }
         guard isFound else { throw ChannelError(.noTarget, id, "no update of that name is published") }
     }
@@ -137,6 +167,7 @@ public struct RepositoryDraft {
             targets[key: role]?.files.merge(files.map(\.file))
         }
         pending = []
+        pendingIDs = [:]
     }
 
     /// Brings a file to where it will be served, and completes its description.

@@ -59,16 +59,45 @@ public struct StagedUpdate: Sendable, Equatable {
     }
 
     /// Refuses what couldn't be published later.
-    func check() throws(ChannelError) {
-        guard !buildIDs.isEmpty else {
-            throw ChannelError(.malformed, description.id, "it must name the builds that it is for")
+    public func check() throws(ChannelError) {
+        func refuse(_ subject: String, _ what: String, _ remedy: String) -> ChannelError {
+            ChannelError(.file, subject, what, remedy: remedy)
         }
-        for build in buildIDs where build.isEmpty || !build.utf8.allSatisfy({ Hex.value(of: $0) != nil }) {
-            throw ChannelError(.malformed, build, "a build-id is hexadecimal")
+        let id = description.id
+        guard Self.isName(id) else {
+            throw refuse(
+                id, "not an id: it has no blanks and no /, and begins with no dot or dash", "Give another --id.")
+        }
+        guard !description.effectiveVersion.allSatisfy(\.isWhitespace) else {
+            throw refuse(id, "it must say the version whose fixes it brings", "Give --effective-version.")
+        }
+        if let provenance = description.provenance, !Self.isDigest(provenance) {
+            throw refuse(provenance, "not the digest of a provenance statement", "Give --provenance sha256:HEX.")
+        }
+        guard !buildIDs.isEmpty else {
+            throw refuse(id, "it must name the builds that it is for", "Give --build-id, as readelf -n prints it.")
+        }
+        for build in buildIDs where !Self.isBuildID(build) {
+            throw refuse(build, "a build-id is hexadecimal", "Give --build-id, as readelf -n prints it.")
         }
         guard RepositoryLayout.isServable("x/\(name)"), !name.contains("/") else {
-            throw ChannelError(.malformed, name, "not a file name that web servers can serve")
+            throw refuse(name, "not a file name that web servers can serve", "Rename the file, and add it again.")
         }
+    }
+
+    /// Whether a text is a GNU build-id: hexadecimal digits.
+    public static func isBuildID(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { Hex.value(of: $0) != nil }
+    }
+
+    private static func isName(_ id: String) -> Bool {
+        RepositoryLayout.isServable(id) && !id.contains("/") && !id.hasPrefix("-")
+            && !id.contains(where: \.isWhitespace)
+    }
+
+    private static func isDigest(_ text: String) -> Bool {
+        text.hasPrefix("sha256:") && text.utf8.count == 7 + 64
+            && text.utf8.dropFirst(7).allSatisfy { Hex.value(of: $0) != nil }
     }
 }
 
@@ -79,7 +108,7 @@ extension Repository {
     ///
     /// An update of the same id and family that waits already is replaced.
     public func stage(_ update: StagedUpdate, file: String) throws(ChannelError) {
-        try update.check()
+        try check([(update, file)])
         try Files.makeFolder(layout.staged)
         let lock = try FolderLock(folder: layout.staged)
         defer { withExtendedLifetime(lock) {} }
@@ -88,12 +117,33 @@ extension Repository {
 
     /// The same for many at once, with one wait for the disk.
     public func stage(_ updates: [(update: StagedUpdate, file: String)]) throws(ChannelError) {
-        for item in updates { try item.update.check() }
+        try check(updates)
         try Files.makeFolder(layout.staged)
         let lock = try FolderLock(folder: layout.staged)
         defer { withExtendedLifetime(lock) {} }
         for item in updates { try stageLocked(item.update, file: item.file, isDurable: false) }
         try Files.synchroniseAll(under: layout.staged)
+    }
+
+    /// Refuses now what the publication would refuse: there the people who added it may be gone.
+    private func check(_ updates: [(update: StagedUpdate, file: String)]) throws(ChannelError) {
+        for (update, file) in updates {
+            try update.check()
+            guard Files.length(file) != nil else {
+                throw ChannelError(.file, file, "no such file", remedy: "Check the path of the update's file.")
+            }
+        }
+        guard Files.length(layout.file(Root.type, 1)) != nil else {
+            throw ChannelError(
+                .file, layout.folder, "there is no channel in this folder",
+                remedy: "Check the folder, or make the channel: tsugite channel init \(layout.folder).")
+        }
+        let draft = try draft(of: try load(), keys: KeyRing(), time: .now())
+        for update in updates.map(\.update) {
+            for build in update.buildIDs {
+                try draft.check(update.description, family: update.family, buildID: build, name: update.name)
+            }
+        }
     }
 
     private func stageLocked(_ update: StagedUpdate, file: String, isDurable: Bool) throws(ChannelError) {

@@ -9,10 +9,11 @@ extension Session {
         let result = try step.run(isWhole: isWhole)
         var state = try store.state()
         for source in configuration.channels {
-            if let failure = result.failures[source.label] {
-                state.failed[source.label] = failure.finding.code.rawValue
-            } else {
-                state.failed[source.label] = nil
+            let finding = result.failures[source.label]?.finding
+            state.failed[source.label] = finding?.code.rawValue
+            state.failures = (state.failures ?? [:]).filter { $0.key != source.label }
+            state.failures?[source.label] = finding
+            if finding == nil {
                 state.checked[source.label] = Self.now
             }
         }

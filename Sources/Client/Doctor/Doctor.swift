@@ -88,7 +88,7 @@ public struct DoctorReport: Sendable, Codable {
 public enum Doctor {
     static let probes: [any DoctorProbe.Type] = [
         SourceProbe.self, ClientProbe.self, LabelProbe.self, TrustProbe.self, MirrorProbe.self, BootProbe.self,
-        BusyProbe.self, ProcessProbe.self, LibraryProbe.self, PolicyProbe.self, KernelProbe.self,
+        RefusalProbe.self, ProcessProbe.self, LibraryProbe.self, PolicyProbe.self, KernelProbe.self,
         EffectiveProbe.self,
     ]
 

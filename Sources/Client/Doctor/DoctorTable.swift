@@ -65,7 +65,9 @@ public struct DoctorEntry: Sendable {
         DoctorEntry(
             .labelMismatch, .error,
             symptom: "Updates of one kind never appear, although the channel has them.",
-            detection: "user_channel, kernel_channel and ring_channel are compared with the attached labels."),
+            detection:
+                "user_channel, kernel_channel and ring_channel are compared with the attached labels, and ring with "
+                + "the rings that the channel has."),
         DoctorEntry(
             .trustKey, .error,
             symptom: "A channel's news are refused.",
@@ -80,6 +82,22 @@ public struct DoctorEntry: Sendable {
             detection: "The expiry in the last verified timestamp is compared with the clock.",
             fix: ["refresh", "--whole"]),
         DoctorEntry(
+            .channelNetwork, .warning,
+            symptom: "There are no news from a channel.",
+            detection: "The last refresh couldn't reach the channel's server."),
+        DoctorEntry(
+            .channelNotFound, .error,
+            symptom: "There are no news from a channel.",
+            detection: "The last refresh found a server or folder, and no channel there."),
+        DoctorEntry(
+            .channelMalformed, .error,
+            symptom: "A channel's news are refused.",
+            detection: "The last refresh met a file that can't be read, the trusted root of this machine included."),
+        DoctorEntry(
+            .channelFile, .error,
+            symptom: "There never are news from a channel.",
+            detection: "The last refresh couldn't read or write a file of this machine, such as the trusted root."),
+        DoctorEntry(
             .mirrorFailed, .error,
             symptom: "Clients of the mirror miss updates.",
             detection: "The state of the mirror's last run, with each item's own error."),
@@ -92,7 +110,7 @@ public struct DoctorEntry: Sendable {
             .mirrorStale, .warning,
             symptom: "Old updates are served, and every job succeeds.",
             detection: "The time of the last good run of each mirror, and of the last good look at each channel, "
-                + "against stale_after_days."),
+                + "against stale_after_days; a channel that was never asked is told at once."),
         DoctorEntry(
             .bootLoop, .error,
             symptom: "After a reboot the updates aren't there.",
@@ -111,6 +129,18 @@ public struct DoctorEntry: Sendable {
             .processBusy, .warning,
             symptom: "An update is in memory of some processes and not of others.",
             detection: "The last action's report names thread, function and stack, and the process still lacks it."),
+        DoctorEntry(
+            .processNeverReturns, .warning,
+            symptom: "An update is deferred for the same process each time.",
+            detection:
+                "The last action's report names a thread that stayed in one call, and the process still lacks "
+                + "the update."),
+        DoctorEntry(
+            .processMismatch, .error,
+            symptom: "An update made for this very build is refused by a process.",
+            detection:
+                "The last action's report names a function that isn't in memory as it was built, and the process "
+                + "still lacks the update."),
         DoctorEntry(
             .processUnpatchable, .warning,
             symptom: "A process is passed over each time.",
@@ -134,6 +164,18 @@ public struct DoctorEntry: Sendable {
             .autoOff, .warning,
             symptom: "Updates are known and nothing happens.",
             detection: "The plan of an upgrade has steps, and autoinstall is off."),
+        DoctorEntry(
+            .updateWithdrawn, .warning,
+            symptom: "The publisher took an update back, and it is still in memory.",
+            detection:
+                "Installed updates are compared with what the channels took back, where withdrawn: warn is set."
+        ),
+        DoctorEntry(
+            .updateLeftOut, .note,
+            symptom: "An update is on offer and isn't installed.",
+            detection:
+                "The plan of an upgrade leaves it out: a hold, a pin, the cut-off date, or a ring that doesn't "
+                + "approve it."),
         DoctorEntry(
             .kernelNothingYet, .note,
             symptom: "There is no update for this kernel.",

@@ -54,11 +54,31 @@ public enum AdvisorySource {
     public static func read(_ path: String, release: String, disk: DiskVersions) throws(ClientError)
         -> [AdvisoryFact]
     {
-        let json = try asClient { () throws(ChannelError) in
-            try JSON.parse(try MetadataFile.read(path, limit: 1 << 30), subject: path)
+        let bytes = try asClient { () throws(ChannelError) in try MetadataFile.read(path, limit: 1 << 30) }
+        let json: JSON
+        do throws(ChannelError) { json = try JSON.parse(bytes, subject: path) } catch {
+            throw unknown(path, error.what)
         }
-        let isOSV = json["id"] != nil || json.array?.first?["id"] != nil
-        return isOSV ? osv(json) : tracker(json, release: release, packages: disk.sourcePackages)
+        if isOSV(json) { return osv(json) }
+        guard isTracker(json) else { throw unknown(path, "it is neither the tracker's form nor OSV records") }
+        return tracker(json, release: release, packages: disk.sourcePackages)
+    }
+
+    private static func isOSV(_ json: JSON) -> Bool {
+        let records = json.array ?? [json]
+        return !records.isEmpty && records.allSatisfy { $0["id"]?.string != nil }
+    }
+
+    private static func isTracker(_ json: JSON) -> Bool {
+        (json.object?.entries ?? []).contains { package in
+            (package.value.object?.entries ?? []).contains { $0.value["releases"]?.object != nil }
+        }
+    }
+
+    private static func unknown(_ path: String, _ why: String) -> ClientError {
+        ClientError(
+            .channelFile, "\(path): \(why)", ["file": path],
+            remedy: "Give the Debian security tracker's JSON, or OSV records, with --advisories.")
     }
 }
 

@@ -1,3 +1,5 @@
+public import Findings
+
 /// What this machine's operator decided and did; what is in memory is read from memory.
 public struct ClientState: Sendable, Equatable, Codable {
     /// Names this form.
@@ -12,6 +14,8 @@ public struct ClientState: Sendable, Equatable, Codable {
     public var checked: [String: Int64] = [:]
     /// What went wrong at the last look, by channel: finding codes.
     public var failed: [String: String] = [:]
+    /// The same in whole, with what was met; nil in records of older clients.
+    public var failures: [String: Finding]?
     /// The update ids of the last action, for undoing it.
     public var lastAction: [String] = []
 

@@ -46,13 +46,20 @@ struct ChannelAdd: ParsableCommand {
         guard batch != nil || (family != nil && effectiveVersion != nil) else {
             throw ValidationError("an update needs --family and --effective-version")
         }
+        if let family { _ = try FamilyWords.parse(family) }
+        if let bad = buildIDs.first(where: { !StagedUpdate.isBuildID($0) }) {
+            throw ValidationError("\(bad) is no build-id: those are hexadecimal, as readelf -n prints them")
+        }
     }
 
     func run() throws {
         try reportingChannelErrors { () throws(ChannelError) in
             let repository = Repository(folder: folder)
             if let batch {
-                let updates = try StagedUpdate.batch(try MetadataFile.read(batch, limit: 1 << 28), subject: batch)
+                let updates = try asOwnFile(batch, remedy: "Correct that line of \(batch).") {
+                    () throws(ChannelError) in
+                    try StagedUpdate.batch(try MetadataFile.read(batch, limit: 1 << 28), subject: batch)
+                }
                 try repository.stage(updates)
                 Output.result("\(updates.count) updates wait for tsugite channel publish \(folder)")
             } else {
@@ -67,7 +74,7 @@ struct ChannelAdd: ParsableCommand {
         let file = update ?? ""
         let name = String(file.split(separator: "/").last ?? "")
         guard let line = Family(family ?? "") else {
-            throw ChannelError(.malformed, family ?? "", "a family is kernel/RELEASE, user/PACKAGE or zone/BASE")
+            throw ChannelError(.file, family ?? "", FamilyWords.allowed)
         }
         var description = UpdateDescription(
             id: id ?? String(name.prefix { $0 != "." }), effectiveVersion: effectiveVersion ?? "")
@@ -84,6 +91,9 @@ struct ChannelAdd: ParsableCommand {
 
 /// The build-ids that a live patch is for.
 private func targetBuilds(of path: String) throws(ChannelError) -> [String] {
+    guard FileFacts.exists(path) else {
+        throw ChannelError(.file, path, "no such file", remedy: "Check the path of the update's file.")
+    }
     do {
         let bytes = try ByteStorage(reading: path)
         if let module = try? ELFFile(ByteView(bytes)), module.section(named: KernelPatch.section) != nil {
@@ -93,9 +103,9 @@ private func targetBuilds(of path: String) throws(ChannelError) -> [String] {
         return file.patch.targets.map { "\($0.buildID)" }
     } catch let error as any DiagnosableError {
         throw ChannelError(
-            .malformed, path, error.finding.message,
+            .file, path, error.finding.message,
             remedy: "Build the patch again (tsugite build); for other files than live patches give --build-id.")
     } catch {
-        throw ChannelError(.malformed, path, "\(error)")
+        throw ChannelError(.file, path, "\(error)")
     }
 }

@@ -19,18 +19,14 @@ struct ChannelExport: ParsableCommand {
 
     func validate() throws {
         guard (1...400).contains(days) else { throw ValidationError("--days lies between 1 and 400") }
+        for text in families where text != "ALL" { _ = try FamilyWords.parse(text) }
     }
 
     func run() throws {
         try reportingChannelErrors { () throws(ChannelError) in
             var request = Repository.BundleRequest()
             request.validSeconds = Int64(days) * 86_400
-            for text in families where text != "ALL" {
-                guard let family = Family(text) else {
-                    throw ChannelError(.malformed, text, "a family is kernel/RELEASE, user/PACKAGE or zone/BASE")
-                }
-                request.families.append(family)
-            }
+            request.families = families.compactMap { Family($0) }
             let count = try channel.repository.export(request, to: output, keys: try channel.ring())
             Output.result("\(output): \(count) files")
         }

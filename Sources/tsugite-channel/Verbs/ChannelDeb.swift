@@ -24,13 +24,12 @@ struct ChannelDeb: ParsableCommand {
     var families: [String]
     @Option(help: "Folder for the packages.") var output: String
 
+    func validate() throws { for text in families { _ = try FamilyWords.parse(text) } }
+
     func run() throws {
         try reportingErrors(json: false) {
             try FileSystem.makeDirectory(output)
-            for text in families {
-                guard let family = Family(text) else {
-                    throw ChannelError(.malformed, text, "a family is kernel/RELEASE or user/PACKAGE")
-                }
+            for family in families.compactMap({ Family($0) }) {
                 let (path, count) = try UpdatePackage(family).make(from: Repository(folder: folder), in: output)
                 Output.result("\(path): \(count == 0 ? "nothing yet" : "\(count) files")")
             }

@@ -51,6 +51,10 @@ struct ChannelWithdraw: ParsableCommand {
     @Argument(help: "The update's id.") var id: String
     @Option(help: "Why, for the people who read it on their machines.") var reason: String
 
+    func validate() throws {
+        guard !reason.allSatisfy(\.isWhitespace) else { throw ValidationError("--reason needs words") }
+    }
+
     func run() throws {
         try reportingChannelErrors { () throws(ChannelError) in
             let done = try channel.repository.publish(keys: try channel.ring()) { draft throws(ChannelError) in

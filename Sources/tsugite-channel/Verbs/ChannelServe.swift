@@ -3,6 +3,7 @@ import Channel
 import ChannelHTTP
 import Console
 import Findings
+import Linux
 import Synchronization
 
 /// Serves a channel or a mirror.
@@ -20,8 +21,18 @@ struct ChannelServe: ParsableCommand {
     @Option(help: "Address of the channel whose files are fetched when they are first asked for.")
     var cacheOf: String?
 
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port lies between 0 and 65535") }
+        if let cacheOf { try AddressWords.check(cacheOf) }
+    }
+
     func run() throws {
         try reportingChannelErrors { () throws(ChannelError) in
+            guard FileFacts.exists("\(folder)/metadata") else {
+                throw ChannelError(
+                    .file, folder, "there is no channel or mirror in this folder",
+                    remedy: "Make one: tsugite channel init, or tsugite mirror sync.")
+            }
             let server: StaticServer
             let missing = try fetchMissing()
             do throws(StaticServer.StartError) {

@@ -7,6 +7,11 @@ func fetcher(
     for address: String, _ settings: HTTPSettings = HTTPSettings()
 ) throws(ChannelError) -> any Fetcher & Sendable {
     if address.hasPrefix("http://") || address.hasPrefix("https://") { return try HTTPFetcher(settings) }
+    guard AddressWords.isAddress(address) else {
+        throw ChannelError(
+            .file, address, AddressWords.allowed,
+            remedy: "Correct the address where this channel or mirror is named.")
+    }
     return FileFetcher()
 }
 

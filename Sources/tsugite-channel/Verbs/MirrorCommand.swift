@@ -39,6 +39,8 @@ struct MirrorCommand: ParsableCommand {
             guard (0...1440).contains(jitterMinutes), (1...64).contains(parallel) else {
                 throw ValidationError("--jitter-minutes lies between 0 and 1440, --parallel between 1 and 64")
             }
+            try AddressWords.check(from)
+            for text in only { _ = try FamilyWords.parse(text) }
         }
 
         func run() throws {

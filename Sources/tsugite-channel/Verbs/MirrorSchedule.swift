@@ -30,6 +30,10 @@ struct MirrorSchedule: ParsableCommand {
                 && text.dropLast().allSatisfy { $0.isASCII && $0.isNumber }
         }
         guard isTime(every), isTime(jitter) else { throw ValidationError("Times are written 30m, 4h or 1d.") }
+        guard every.contains(where: { ("1"..."9").contains($0) }) else {
+            throw ValidationError("--every is a time between two runs, so more than nothing: 30m, 4h, 1d.")
+        }
+        if let from { try AddressWords.check(from) }
         guard folder.hasPrefix("/"), !folder.contains("\n"), !folder.contains("'"),
             !(from ?? "").contains("'"), !(from ?? "").contains("\n"), !(from ?? "").contains("%")
         else { throw ValidationError("Give the folder from / on, without quotes.") }

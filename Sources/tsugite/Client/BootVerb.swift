@@ -89,9 +89,10 @@ struct Refresh: ParsableCommand {
                 return try Automatic.run(session, client, verb: "auto", asks: asks)
             }
             let result = try session.refresh(try client.fetchStep(session), isWhole: whole)
-            for source in session.configuration.channels {
-                let offer = result.offers[source.label]
-                Output.result("\(source.label): version \(offer?.version ?? 0), \(offer?.entries ?? 0) entries")
+            // What was known of a channel before says nothing about a look that failed.
+            for label in session.configuration.channels.map(\.label) where result.failures[label] == nil {
+                guard let offer = result.offers[label] else { continue }
+                Output.result("\(label): version \(offer.version), \(offer.entries) entries")
             }
             for failure in result.failures.values { Output.note("tsugite: \(failure.finding)") }
             if let failure = result.failures.values.first { throw ExitStatus(failure.finding).exit }

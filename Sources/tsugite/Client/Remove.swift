@@ -32,7 +32,7 @@ struct Remove: ParsableCommand {
                         .clientUpdateUnknown, "no update \(unknown) is installed", evidence: ["update": unknown]))
             }
             let plan = planner.remove(all ? nil : ids)
-            guard plan.steps.isEmpty ? true : try confirm.isConfirmed(plan) else { return }
+            guard plan.steps.isEmpty ? true : try confirm.isConfirmed(plan, Remove.self) else { return }
             try client.finish(try session.carryOut(plan, verb: "remove"))
         }
     }

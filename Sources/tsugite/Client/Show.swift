@@ -27,7 +27,7 @@ struct Show: ParsableCommand {
               tsugite show --available
 
             EXIT STATUS
-              0 shown    64 wrong usage    70 internal error
+              0 shown    13 no such process    64 wrong usage    70 internal error
             """)
 
     @Argument(help: "kernel, user or all.") var scope = UpgradeScope.all
@@ -35,6 +35,10 @@ struct Show: ParsableCommand {
     @Flag(help: "Only the number of updates.") var count = false
     @Option(help: "Only this process.") var pid: Int32?
     @OptionGroup var client: ClientOptions
+
+    func validate() throws {
+        if let pid, pid <= 0 { throw ValidationError("\(pid) is no process id.") }
+    }
 
     struct Report: Encodable {
         struct Update: Encodable {
@@ -61,6 +65,12 @@ struct Show: ParsableCommand {
     func run() throws {
         try client.reporting {
             let session = try client.session()
+            if let pid, !FileFacts.exists("/proc/\(pid)") {
+                throw ClientError(
+                    Finding(
+                        .processGone, "there is no process \(pid)", evidence: ["pid": "\(pid)"],
+                        remedy: "See which there are: ps -e."))
+            }
             var report = available ? try offered(session) : try installed(session)
             if scope == .kernel, !available { report.status = try KernelPatcher().status() }
             if client.json { return Output.json(report) }

@@ -15,12 +15,16 @@ struct ConfirmOptions: ParsableArguments {
     }
 
     /// Whether to go on.
-    func isConfirmed(_ plan: Plan) throws -> Bool {
+    /// - Parameter verb: whose usage is shown where nobody can be asked.
+    func isConfirmed(_ plan: Plan, _ verb: any ParsableCommand.Type) throws -> Bool {
         Output.note(ActionText.plan(plan))
         if onlyPlan { return false }
         if yes { return true }
         guard isatty(STDIN_FILENO) == 1 else {
-            throw ValidationError("Nobody is there to be asked: give -y, or -n to see the plan only.")
+            // Thrown from here on, an error of the parser would show the usage of the whole program.
+            Output.note("Error: Nobody is there to be asked: give -y, or -n to see the plan only.")
+            Output.note(Tsugite.usageString(for: verb))
+            throw ExitCode.validationFailure
         }
         Output.note("Go ahead? [y/N]")
         return readLine().map { $0.lowercased() == "y" || $0.lowercased() == "yes" } ?? false
@@ -67,8 +71,11 @@ struct Upgrade: ParsableCommand {
 
     func run() throws {
         try client.reporting {
-            try InstallRun(client: client, confirm: confirm, isOffline: offline, trial: trial, verb: "upgrade")
-                .run { $0.upgrade(scope.kind) }
+            try InstallRun(
+                client: client, confirm: confirm, isOffline: offline, trial: trial, verb: "upgrade",
+                command: Upgrade.self
+            )
+            .run { $0.upgrade(scope.kind) }
         }
     }
 }
@@ -94,17 +101,20 @@ struct Install: ParsableCommand {
 
     func run() throws {
         try client.reporting {
-            try InstallRun(client: client, confirm: confirm, isOffline: offline, trial: trial, verb: "install")
-                .run { planner in
-                    let known = Set(planner.candidates().map(\.update.id))
-                    if let unknown = ids.first(where: { !known.contains($0) }) {
-                        throw ClientError(
-                            Finding(
-                                .clientUpdateUnknown, "no update \(unknown) is available for what runs here",
-                                evidence: ["update": unknown]))
-                    }
-                    return planner.upgrade(only: ids)
+            try InstallRun(
+                client: client, confirm: confirm, isOffline: offline, trial: trial, verb: "install",
+                command: Install.self
+            )
+            .run { planner in
+                let known = Set(planner.candidates().map(\.update.id))
+                if let unknown = ids.first(where: { !known.contains($0) }) {
+                    throw ClientError(
+                        Finding(
+                            .clientUpdateUnknown, "no update \(unknown) is available for what runs here",
+                            evidence: ["update": unknown]))
                 }
+                return planner.upgrade(only: ids)
+            }
         }
     }
 }
@@ -116,6 +126,7 @@ struct InstallRun {
     var isOffline: Bool
     var trial: String?
     var verb: String
+    var command: any ParsableCommand.Type
 
     static func check(_ trial: String?) throws {
         if let trial, Period.seconds(trial) == nil { throw ValidationError("--trial takes a time such as 30m.") }
@@ -138,7 +149,7 @@ struct InstallRun {
             return try client.finish(try session.carryOut(plan, verb: verb))
         }
         if confirm.onlyPlan && client.json { return Output.json(plan) }
-        guard try confirm.isConfirmed(plan) else { return }
+        guard try confirm.isConfirmed(plan, command) else { return }
         try session.bring(plan, step)
         var report = try session.carryOut(plan, verb: verb, trialSeconds: trial.flatMap(Period.seconds))
         if trial != nil {

@@ -48,11 +48,24 @@ enum MirrorProbe: DoctorProbe {
     private static func channels(_ facts: DoctorFacts) -> [Finding] {
         let limit = facts.time.seconds - Int64(facts.planner.configuration.staleDays) * 86_400
         return facts.planner.configuration.channels.compactMap { source in
-            guard let last = facts.planner.state.checked[source.label], last < limit else { return nil }
+            guard let last = facts.planner.state.checked[source.label] else { return unasked(source, facts) }
+            guard last < limit else { return nil }
             return Finding(
                 .mirrorStale, "channel \(source.label) was last reached at \(UTCTime(seconds: last))",
                 evidence: ["address": source.url, "policy": "\(facts.planner.configuration.staleDays) days"],
                 remedy: "tsugite refresh; if that works, see systemctl status tsugite-refresh.timer")
         }
+    }
+
+    /// A channel that nobody has asked yet: until then every upgrade succeeds, and does nothing.
+    private static func unasked(_ source: Configuration.Source, _ facts: DoctorFacts) -> Finding? {
+        let planner = facts.planner
+        guard planner.catalogues[source.label] == nil, planner.state.failed[source.label] == nil,
+            !planner.configuration.isOffline
+        else { return nil }
+        return Finding(
+            .mirrorStale, "channel \(source.label) was never asked, so nothing is known of its updates",
+            evidence: ["address": source.url, "last reached": "never"],
+            remedy: "tsugite refresh; by itself, tsugite-refresh.timer does it")
     }
 }

@@ -11,7 +11,7 @@ enum SourceProbe: DoctorProbe {
                 Finding(.sourceDetached, "no channel is attached to this machine", evidence: ["channels": "none"])
             ]
         }
-        // A channel that was never reached is another finding's business.
+        // A channel that was never reached is told by the probes of trust and of mirrors.
         let known = facts.planner.catalogues
         guard !known.isEmpty, known.count == channels.count else { return [] }
         let families = known.values.flatMap(\.families)
