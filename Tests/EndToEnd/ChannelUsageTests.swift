@@ -55,6 +55,11 @@ import Testing
             "a family is")
         #expect(!FileFacts.exists(packages))
         expect(try TsugiteCommand.run(["channel", "withdraw", channel, "U1", "--reason", " "]), 64, "--reason")
+        let ring = [
+            "channel", "ring", channel, "--keys", folder.path + "/keys/publisher", folder.path + "/keys/online",
+        ]
+        expect(try TsugiteCommand.run(ring + ["--", "a b"]), 13, "Give another name")
+        expect(try TsugiteCommand.run(ring + ["--soak-hours=99999", "--", "a"]), 13, "Give other --soak-hours")
     }
 
     @Test func `only what is there is served, on a port that there is`() throws {

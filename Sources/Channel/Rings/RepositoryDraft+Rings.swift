@@ -16,10 +16,12 @@ extension RepositoryDraft {
     /// Makes a ring, or changes how long updates soak in it.
     public mutating func setRing(_ name: String, soakHours: Int) throws(ChannelError) {
         guard let role = Ring.role(name) else {
-            throw ChannelError(.malformed, name, "a ring's name is made of letters, digits and .+-_~:")
+            throw ChannelError(
+                .file, name, "a ring's name is made of letters, digits and .+-_~:", remedy: "Give another name.")
         }
         guard (0...87_600).contains(soakHours) else {
-            throw ChannelError(.malformed, name, "soak hours lie between 0 and 87600")
+            throw ChannelError(
+                .file, name, "soak hours lie between 0 and 87600", remedy: "Give other --soak-hours.")
         }
         var ring = ring(name) ?? Ring(name: name, soakHours: soakHours)
         ring.soakHours = soakHours
