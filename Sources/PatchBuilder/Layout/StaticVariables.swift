@@ -4,8 +4,7 @@ struct StaticVariable: Equatable {
     var size: Int
     /// ``TypeLayout/Field/shape`` of its type.
     var shape: String
-    /// What lies where in it, whatever the names are: two structs of the same build fit each other. Nil for anything
-    /// else than a struct, class or union.
+    /// What lies where in it, whatever the names are; nil for anything else than a struct, class or union.
     var fields: [String]?
 
     /// Whether both are structs with the same in the same places.
