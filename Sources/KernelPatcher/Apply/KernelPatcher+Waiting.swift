@@ -47,7 +47,7 @@ extension KernelPatcher {
         let back = Wait(
             module: wait.module, isEnabling: !wait.isEnabling, ranges: wait.ranges, limit: .seconds(60))
         let isBack = try watch(back, from: .now, nil).isDone
-        if isBack, wait.isEnabling { report.unloaded = try unload([wait.module]) }
+        if isBack, wait.isEnabling { try unload([wait.module], &report) }
         report.result = isBack ? .deferred : .blocked
         report.findings.append(
             KernelReport.stalled(wait.module, seconds: end.seconds, report.blockers, turnedBack: isBack))
@@ -88,34 +88,38 @@ extension KernelPatcher {
     }
 
     /// Unloads our modules that the kernel no longer uses.
-    func unloadLeftovers(besides module: String) throws(KernelPatcherError) -> [String] {
+    func unloadLeftovers(besides module: String, _ report: inout KernelReport) throws(KernelPatcherError) {
         let active = Set(try patches().map(\.module))
         let loaded = try system { () throws(SystemError) in try Directory.entries(of: "/sys/module") }.map(\.name)
         // Ours have a note; those that were taken over from klp-build have names of their own.
-        return try unload(
-            loaded.filter { name in
-                name != module && !active.contains(name)
-                    && FileFacts.exists("/sys/module/\(name)/notes/\(KernelPatch.noteSection)")
-            })
+        let leftovers = loaded.filter { name in
+            name != module && !active.contains(name)
+                && FileFacts.exists("/sys/module/\(name)/notes/\(KernelPatch.noteSection)")
+        }
+        try unload(leftovers, &report)
     }
 
-    /// Unloads modules; one that is still in use for a moment is tried again.
-    func unload(_ modules: [String]) throws(KernelPatcherError) -> [String] {
-        var done: [String] = []
+    /// Unloads modules; one that is still in use for a moment is tried again, one that stays in use is kept.
+    func unload(_ modules: [String], _ report: inout KernelReport) throws(KernelPatcherError) {
+        var pause = Backoff(deadline: MonotonicTime.now.advanced(by: .seconds(5)))
         for module in modules {
-            var pause = Backoff(deadline: MonotonicTime.now.advanced(by: .seconds(5)))
             while true {
                 do throws(SystemError) {
                     try KernelModules.unload(module)
-                    done.append(module)
+                    report.unloaded.append(module)
                     break
                 } catch {
                     if error.isGone { break }
-                    if !pause.pause() { throw KernelPatcherError(error.finding) }
+                    if pause.pause() { continue }
+                    // The change itself is done, so this is no failure of it.
+                    guard error.errno == .tryAgain || error.errno == .busyResource else {
+                        throw KernelPatcherError(error.finding)
+                    }
+                    report.kept.append(module)
+                    break
                 }
             }
         }
-        return done
     }
 }
 

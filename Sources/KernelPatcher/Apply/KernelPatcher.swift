@@ -103,7 +103,7 @@ public struct KernelPatcher: Sendable {
             try system { () throws(SystemError) in try folder.setEnabled(patch.module, false) }
             return report.blocked([finding])
         }
-        if patch.replaces { report.unloaded = try unloadLeftovers(besides: patch.module) }
+        if patch.replaces { try unloadLeftovers(besides: patch.module, &report) }
         return report
     }
 
@@ -130,7 +130,7 @@ public struct KernelPatcher: Sendable {
         let end = try watch(wait, from: start, options.onProgress)
         report.seconds = end.seconds
         guard end.isDone else { return try turnBack(wait, end, report) }
-        report.unloaded = try unload([module])
+        try unload([module], &report)
         return report
     }
 

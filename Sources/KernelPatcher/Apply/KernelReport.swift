@@ -32,6 +32,8 @@ public struct KernelReport: Sendable, Equatable, Codable {
     public var blockers: [BlockingTask] = []
     /// Modules of live patches that were unloaded.
     public var unloaded: [String] = []
+    /// Those that stay: after a forced transition the kernel never lets go of what was replaced.
+    public var kept: [String] = []
     /// Modules that the patch changes and that aren't loaded; they are patched when they come.
     public var waiting: [String] = []
     /// Whether tasks were declared moved over that weren't.

@@ -46,6 +46,12 @@ public struct KernelOops: Sendable, Equatable, Codable {
                 if !(open?.modules.isEmpty ?? true) || text.hasPrefix("WARNING:") { close() }
                 if open == nil { open = KernelOops(what: String(text), frames: [], modules: []) }
             }
+            if let module = enabled(text) {
+                // What came before was in another patch of that name.
+                close()
+                found.removeAll { $0.modules.first == module }
+                continue
+            }
             if text.hasPrefix("---[ end trace") {
                 close()
                 continue
@@ -58,6 +64,18 @@ public struct KernelOops: Sendable, Equatable, Codable {
         }
         close()
         return found
+    }
+
+    /// Whether a log has the beginning of an error at all.
+    static func mayBe(in log: String) -> Bool {
+        log.split(whereSeparator: \.isNewline).contains { isStart(message($0)) }
+    }
+
+    /// The module of `livepatch: enabling patch 'NAME'`.
+    private static func enabled(_ text: Substring) -> String? {
+        let start = "livepatch: enabling patch '"
+        guard text.hasPrefix(start) else { return nil }
+        return String(text.dropFirst(start.count).prefix { $0 != "'" })
     }
 
     private static let starts = [

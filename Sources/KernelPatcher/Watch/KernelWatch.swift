@@ -3,6 +3,8 @@ import Linux
 /// Follows the kernel's log for errors in code of live patches.
 public struct KernelWatch: Sendable {
     private let patcher: KernelPatcher
+    /// In milliseconds.
+    private static let silence: Int32 = 2_000
 
     /// Watches this machine's kernel.
     public init(_ patcher: KernelPatcher = KernelPatcher()) { self.patcher = patcher }
@@ -32,8 +34,16 @@ public struct KernelWatch: Sendable {
                 guard error.errno.name == "EPIPE" else { throw KernelPatcherError(error.finding) }
                 continue
             }
-            // An error is whole when its end was printed.
-            guard log.contains("---[ end trace") || log.utf8.count > 1 << 20 else { continue }
+            // All that is there is read first: a later line may say that the patch is another one by now.
+            let isFull = log.utf8.count > 1 << 20
+            if !isFull, file.isReadable(milliseconds: 0) { continue }
+            guard KernelOops.mayBe(in: log) else {
+                log = ""
+                continue
+            }
+            // An error is whole when its end was printed, or, as some have none, when nothing follows.
+            let isWhole = isFull || log.contains("---[ end trace")
+            if !isWhole, file.isReadable(milliseconds: Self.silence) { continue }
             for oops in KernelOops.find(in: log) {
                 guard report(oops, try undoes ? undo(oops) : nil) else { return }
             }

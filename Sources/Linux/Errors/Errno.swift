@@ -22,6 +22,8 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
     public static let noChild = Errno(rawValue: 10)
     /// Try again: the resource is busy now.
     public static let tryAgain = Errno(rawValue: 11)
+    /// Device or resource busy.
+    public static let busyResource = Errno(rawValue: 16)
     /// Out of memory.
     public static let noMemory = Errno(rawValue: 12)
     /// Permission denied.
