@@ -21,6 +21,12 @@ struct Status: ParsableCommand {
             Exit status: 0 shown (no patch anywhere is an answer, too), 13 blocked, 64 usage, 70 internal error.
             """)
 
+    /// What else than processes can be asked about.
+    enum Subject: String, ExpressibleByArgument, CaseIterable { case kernel }
+
+    @Argument(help: "kernel: the same as --kernel.")
+    var subject: Subject?
+
     @OptionGroup var processes: ProcessOptions
     @OptionGroup var output: OutputOptions
 
@@ -33,7 +39,7 @@ struct Status: ParsableCommand {
     func run() throws {
         try reportingErrors(json: output.json) {
             let kept = (try? KernelStore().plan()) ?? KernelPlan()
-            if kernel {
+            if kernel || subject == .kernel {
                 let status = try KernelPatcher().status()
                 if output.json { return Output.json(KernelPart(status, kept)) }
                 return Output.result(status.text(isAsked: true, kept: kept) ?? "")
