@@ -115,7 +115,7 @@ extension KernelPatcher {
                     guard error.errno == .tryAgain || error.errno == .busyResource else {
                         throw KernelPatcherError(error.finding)
                     }
-                    report.kept.append(module)
+                    report.kept = (report.kept ?? []) + [module]
                     break
                 }
             }

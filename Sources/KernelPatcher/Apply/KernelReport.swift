@@ -33,7 +33,9 @@ public struct KernelReport: Sendable, Equatable, Codable {
     /// Modules of live patches that were unloaded.
     public var unloaded: [String] = []
     /// Those that stay: after a forced transition the kernel never lets go of what was replaced.
-    public var kept: [String] = []
+    ///
+    /// Nil if there are none, as in the reports of older versions, which are kept on disk.
+    public var kept: [String]?
     /// Modules that the patch changes and that aren't loaded; they are patched when they come.
     public var waiting: [String] = []
     /// Whether tasks were declared moved over that weren't.

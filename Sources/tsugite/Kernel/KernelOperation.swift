@@ -55,8 +55,8 @@ struct KernelOperation: Encodable {
         }
         if let reason = report.reason { line += "  (\(reason))" }
         var lines = [line]
-        if !report.kept.isEmpty {
-            lines.append("    stays loaded until the next boot: \(report.kept.joined(separator: ", "))")
+        if let kept = report.kept {
+            lines.append("    stays loaded until the next boot: \(kept.joined(separator: ", "))")
         }
         if !report.unloaded.isEmpty { lines.append("    unloaded \(report.unloaded.joined(separator: ", "))") }
         if !report.waiting.isEmpty {
