@@ -22,14 +22,14 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
     public static let noChild = Errno(rawValue: 10)
     /// Try again: the resource is busy now.
     public static let tryAgain = Errno(rawValue: 11)
-    /// Device or resource busy.
-    public static let busyResource = Errno(rawValue: 16)
     /// Out of memory.
     public static let noMemory = Errno(rawValue: 12)
     /// Permission denied.
     public static let accessDenied = Errno(rawValue: 13)
     /// Bad address.
     public static let badAddress = Errno(rawValue: 14)
+    /// Device or resource busy.
+    public static let busyResource = Errno(rawValue: 16)
     /// File exists.
     public static let fileExists = Errno(rawValue: 17)
     /// No such device; under `/sys`, also one that went away behind an open file.

@@ -60,16 +60,22 @@ public final class Orphans {
         while true {
             let answer = Tracing.poll(thread)
             guard answer.thread != nil else { return answer.result.failed }
-            guard answer.status.isStopped else { return true }
-            var signal = Signal.none
-            if case .signalStop(let caught) = answer.status {
-                signal = caught
-            } else {
-                restartCall(thread)
-            }
-            if !Tracing.detach(thread, delivering: signal).failed { return true }
+            if letGo(thread, answer.status) { return true }
             // Killed while it stood still: its end is still to be reported.
         }
+    }
+
+    /// Lets go of a thread that has just been reported; false if it is only now ending.
+    @discardableResult
+    public static func letGo(_ thread: ThreadID, _ status: WaitStatus) -> Bool {
+        guard status.isStopped else { return true }
+        var signal = Signal.none
+        if case .signalStop(let caught) = status {
+            signal = caught
+        } else {
+            restartCall(thread)
+        }
+        return !Tracing.detach(thread, delivering: signal).failed
     }
 
     /// Has a call made again that only our stop ended.
@@ -91,10 +97,9 @@ public final class Orphans {
         _ thread: ThreadID, options: TraceOptions = [], among attached: UnsafeBufferPointer<Entry>
     ) -> SystemCallResult {
         unsafe threads.withUnsafeBufferPointer { orphans in
-            let lists: (linux_thread_list, linux_thread_list) = unsafe (.init(attached), .init(orphans))
             // Sound: the handler reads an id at the start of each entry, and both buffers outlive the call.
-            return unsafe SystemCallResult(
-                linux_seize_among(thread.rawValue, options.rawValue, lists.0, lists.1))
+            unsafe SystemCallResult(
+                linux_seize_among(thread.rawValue, options.rawValue, .init(attached), .init(orphans)))
         }
     }
 

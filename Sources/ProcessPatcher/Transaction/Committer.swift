@@ -150,9 +150,7 @@ struct Committer {
     // MARK: Between two tries
 
     /// Lets time pass until the next try makes sense; false if the deadline comes first.
-    private func wait(
-        _ attempt: Attempt, _ tries: Int, _ delay: inout UInt64
-    ) -> Bool {
+    private func wait(_ attempt: Attempt, _ tries: Int, _ delay: inout UInt64) -> Bool {
         let blocked = sleepingPlace(attempt)
         let look = MonotonicTime.now.advanced(by: Self.patience)
         repeat {

@@ -211,8 +211,7 @@ struct GroupChange {
         for entry in held {
             guard let obstacle = entry.arrest(triesBefore: tries) else { continue }
             // Another program's threads would look busy to the end of time.
-            var isGone = entry.member.change.session.isGone()
-            if case .gone = obstacle { isGone = true }
+            let isGone = if case .gone = obstacle { true } else { entry.member.change.session.isGone() }
             guard !isGone else {
                 entry.member.isGone = true
                 continue

@@ -113,9 +113,7 @@ final class StartHolder {
     private func serve(_ thread: ThreadID, _ status: WaitStatus) {
         guard let start = held[thread] else {
             // Somebody who was asked to stop during a change and only now does.
-            var signal = Signal.none
-            if case .signalStop(let caught) = status { signal = caught }
-            _ = Tracing.detach(thread, delivering: signal)
+            Orphans.letGo(thread, status)
             return
         }
         switch start.take(status, &lists) {
