@@ -77,7 +77,7 @@ struct BuildVerdict: Encodable {
         } else if findings.isEmpty {
             Output.result("nothing to do: the diff changes nothing that the targets run")
             for data in manifest?.targets.flatMap(\.data) ?? [] {
-                Output.result("note: \(data.change) \(data.name): \(data.effect)  (\(data.unit))")
+                Output.result("note: \(ManifestText.data(data))")
             }
         } else {
             for finding in findings { Output.note("tsugite: \(finding.description)") }

@@ -23,8 +23,13 @@ enum ManifestText {
             lines.append("  unused from now on: \(target.removed.joined(separator: ", "))")
         }
         for hook in target.hooks ?? [] { lines.append("  hook \(hook.kind): \(hook.function)") }
-        for data in target.data { lines.append("  \(data.change) \(data.name): \(data.effect)  (\(data.unit))") }
+        for data in target.data { lines.append("  \(self.data(data))") }
         return lines.joined(separator: "\n")
+    }
+
+    /// What becomes of a variable or constant.
+    static func data(_ data: Manifest.Data) -> String {
+        "\(data.change) \(data.name): \(data.effect)  (\(data.unit))"
     }
 
     private static func proof(_ proof: Manifest.Proof) -> String {

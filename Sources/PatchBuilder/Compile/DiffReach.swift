@@ -47,13 +47,7 @@ struct DiffReach {
                 linksOfUnit[command.id, default: []].append(link)
             }
         }
-        let known = Set(links.map { BuildPath.name(build.links[$0].output) })
-        var others: [Int: Set<String>] = [:]
-        for output in build.outputs where looksBeyondTargets && !known.contains(BuildPath.name(output.output)) {
-            for command in build.compiles(of: output) {
-                others[command.id, default: []].insert(BuildPath.name(output.output))
-            }
-        }
+        let others = looksBeyondTargets ? outputs(besides: links) : [:]
         let commands = Set(linksOfUnit.keys).union(others.keys).sorted().map { build.compiles[$0] }
         let edited = Dictionary(
             diff.files.flatMap { file in [(file.path, file)] + (file.oldPath.map { [($0, file)] } ?? []) },
@@ -90,6 +84,18 @@ struct DiffReach {
             !reached.contains(file.path) && !(file.oldPath.map(reached.contains) ?? false)
         }
         return result
+    }
+
+    /// For each compile the names of what the build links from it, the given links left out.
+    private func outputs(besides links: [Int]) -> [Int: Set<String>] {
+        let known = Set(links.map { BuildPath.name(build.links[$0].output) })
+        var names: [Int: Set<String>] = [:]
+        for output in build.outputs {
+            let name = BuildPath.name(output.output)
+            guard !known.contains(name) else { continue }
+            for command in build.compiles(of: output) { names[command.id, default: []].insert(name) }
+        }
+        return names
     }
 }
 

@@ -52,10 +52,7 @@ enum ConfiguredMacros {
 
     /// Words written as macros are: capitals, digits and underscores, three at least.
     private static func macros(_ line: ArraySlice<UInt8>) -> [String] {
-        line.split { byte in
-            !(byte == 0x5f || byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a)
-        }
-        .filter { word in
+        line.split { !$0.isInWord }.filter { word in
             word.count > 2 && word.contains { $0 >= 0x41 && $0 <= 0x5a } && !word.contains { $0 >= 0x61 }
         }
         .map { String(decoding: $0, as: UTF8.self) }

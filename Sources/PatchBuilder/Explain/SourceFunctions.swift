@@ -117,8 +117,7 @@ struct SourceFunctionScanner {
     }
 
     private static func isIdentifier(_ byte: UInt8) -> Bool {
-        (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x5f
-            || byte >= 0x80
+        byte.isInWord || byte >= 0x80
     }
 
     private mutating func token(_ byte: UInt8) {

@@ -48,10 +48,8 @@ extension TypeTable {
         switch entry.tag {
         case Tag.pointer, Tag.reference, Tag.rvalueReference: return 8
         case Tag.array:
-            let counts = children(of: index).filter { debug.entries[$0].tag == Tag.subrange }
-                .map { debug.entries[$0].count ?? 0 }
             let each = entry.type.map { extent($0, depth: depth + 1) } ?? 0
-            return counts.reduce(each) { $0.multipliedReportingOverflow(by: $1).partialValue }
+            return counts(ofArray: index).reduce(each) { $0.multipliedReportingOverflow(by: $1).partialValue }
         default: return 0
         }
     }

@@ -233,8 +233,7 @@ extension TypeTable {
             default: return "pointer"
             }
         case Tag.array:
-            let counts = children[index].filter { debug.entries[$0].tag == Tag.subrange }
-                .map { "[\(debug.entries[$0].count ?? 0)]" }.joined()
+            let counts = counts(ofArray: index).map { "[\($0)]" }.joined()
             return "array \(counts) of \(shape(entry.type, depth: depth + 1))"
         case Tag.base:
             // 4 is float, 3 complex; signs don't matter for where things are.
@@ -245,6 +244,11 @@ extension TypeTable {
         default:
             return "\(keys[index] ?? debug.name(index) ?? "nameless") of \(entry.size ?? 0) bytes"
         }
+    }
+
+    /// How many elements an array has, in each dimension; 0 where that isn't known.
+    func counts(ofArray index: Int) -> [Int] {
+        children[index].filter { debug.entries[$0].tag == Tag.subrange }.map { debug.entries[$0].count ?? 0 }
     }
 
     private func size(_ offset: Int?) -> Int {

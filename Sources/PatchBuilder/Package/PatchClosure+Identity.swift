@@ -54,8 +54,8 @@ extension PatchClosure {
     private func labelRefusals() -> [BuildError] {
         replaced.compactMap { function in
             let unit = units[function.unit]
-            var before = X86_64LabelFlow(unit.pre, unit.pre.entities[function.pre])
-            var after = X86_64LabelFlow(unit.post, unit.post.entities[function.post])
+            let before = X86_64LabelFlow(unit.pre, unit.pre.entities[function.pre])
+            let after = X86_64LabelFlow(unit.post, unit.post.entities[function.post])
             guard let place = before.escape() ?? after.escape() else { return nil }
             let name = unit.post.entities[function.post].name
             return BuildError(
@@ -162,14 +162,8 @@ extension ObjectModel {
     func isAddressTaken(_ index: Int) -> Bool {
         sections.contains { section in
             section.references.contains { reference in
-                guard reference.target == .entity(index) else { return false }
-                guard section.isCode, reference.offset > 0, section.contents.indices.contains(reference.offset)
-                else {
-                    return true
-                }
-                // `call`, `jmp`, and the second byte of a conditional jump.
-                let code = section.contents[reference.offset - 1]
-                return code != 0xe8 && code != 0xe9 && code & 0xf0 != 0x80
+                reference.target == .entity(index)
+                    && (!section.isCode || SymbolUse(reference, in: section) != .call)
             }
         }
     }

@@ -30,10 +30,6 @@ extension PatchUnit {
     }
 
     static func isIdentifier(_ section: String) -> Bool {
-        guard let first = section.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return section.utf8.allSatisfy { byte in
-            byte == 0x5f || (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
-                || (0x61...0x7a).contains(byte)
-        }
+        section.utf8.first?.beginsWord == true && section.utf8.allSatisfy(\.isInWord)
     }
 }

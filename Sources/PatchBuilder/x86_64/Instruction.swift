@@ -41,6 +41,23 @@ package struct Instruction: Sendable, Equatable {
     package var immediate: Field?
     /// Where the opcode's last byte stands.
     package var opcodeOffset = 0
+    /// The opcode's map: the same byte means another instruction in each.
+    package enum Map: Sendable, Equatable {
+        /// One byte.
+        case primary
+        /// Behind `0f`.
+        case secondary
+        /// Behind `0f 38`, `0f 3a` or XOP.
+        case other
+        /// Behind VEX or EVEX: the registers are mostly those of vectors.
+        case vector
+    }
+    /// Which map the opcode is of.
+    package var map = Map.primary
+    /// Where the bytes begin that name registers and memory (ModRM); nil if there are none.
+    package var operands: Int?
+    /// REX's W, R, X and B, from the top; the last three also where VEX and EVEX carry them.
+    package var extensions: UInt8 = 0
     /// Whether this is one of the no-operations that assemblers fill gaps with.
     package var isPadding = false
 }

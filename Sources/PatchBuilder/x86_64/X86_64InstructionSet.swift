@@ -103,6 +103,7 @@ package enum X86_64InstructionSet: InstructionSet {
         mutating func decode() -> Instruction? {
             guard let op = prefixes() else { return nil }
             result.opcodeOffset = at - 1 - start
+            result.extensions = rex & 0xf
             let done: Bool
             switch op {
             case 0x0f: done = escape()
@@ -154,10 +155,12 @@ package enum X86_64InstructionSet: InstructionSet {
         mutating func escape() -> Bool {
             guard let op = next() else { return false }
             result.opcodeOffset = at - 1 - start
+            result.map = .secondary
             switch op {
             case 0x38, 0x3a:
                 guard next() != nil else { return false }
                 result.opcodeOffset = at - 1 - start
+                result.map = .other
                 return take(.modRM(op == 0x3a ? 1 : 0))
             case 0x80...0x8f: result.flow = .conditional(op & 0xf)
             case 0x0b: result.flow = .end
@@ -170,6 +173,8 @@ package enum X86_64InstructionSet: InstructionSet {
         mutating func vex(_ first: UInt8) -> Bool {
             guard let payload = next() else { return false }
             var map: UInt8 = 1
+            // R, X and B are stored inverted; the short form has only R.
+            result.extensions = ~payload >> 5 & (first == 0xc4 ? 7 : 4)
             if first == 0xc4 {
                 map = payload & 0x1f
                 guard next() != nil else { return false }
@@ -179,12 +184,14 @@ package enum X86_64InstructionSet: InstructionSet {
 
         mutating func evex() -> Bool {
             guard let payload = next(), next() != nil, next() != nil else { return false }
+            result.extensions = ~payload >> 5 & 7
             return vectorOpcode(map: payload & 7)
         }
 
         mutating func vectorOpcode(map: UInt8) -> Bool {
             guard let op = next() else { return false }
             result.opcodeOffset = at - 1 - start
+            result.map = .vector
             switch map {
             case 1:
                 if op == 0x77 { return true }
@@ -199,6 +206,7 @@ package enum X86_64InstructionSet: InstructionSet {
         mutating func xop() -> Bool {
             guard let payload = next(), next() != nil, next() != nil else { return false }
             result.opcodeOffset = at - 1 - start
+            result.map = .other
             switch payload & 0x1f {
             case 8: return take(.modRM(1))
             case 9: return take(.modRM(0))
@@ -237,6 +245,7 @@ package enum X86_64InstructionSet: InstructionSet {
         /// ModRM, SIB and displacement; returns the ModRM byte.
         mutating func modRM() -> UInt8? {
             guard let byte = next() else { return nil }
+            result.operands = at - 1 - start
             let mode = byte >> 6
             guard mode != 3 else { return byte }
             var width = mode == 1 ? 1 : mode == 2 ? 4 : 0

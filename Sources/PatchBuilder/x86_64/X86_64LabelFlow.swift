@@ -14,8 +14,6 @@ struct X86_64LabelFlow {
     private let model: ObjectModel
     private let function: Entity
     private let section: ObjectSection
-    /// Fields of the function's code that refer to tables of its labels.
-    private var tableFields: Set<Int> = []
 
     init(_ model: ObjectModel, _ function: Entity) {
         self.model = model
@@ -24,8 +22,10 @@ struct X86_64LabelFlow {
     }
 
     /// What keeps a label's address: a word for the report; nil if nothing does.
-    mutating func escape() -> String? {
+    func escape() -> String? {
         var tables: Set<Int> = []
+        // Fields of the function's code that refer to those.
+        var fields: Set<Int> = []
         for entity in model.entities where entity.index != function.index && holdsLabels(entity) {
             if model.sections[entity.section].isWritable { return entity.name.isEmpty ? "a variable" : entity.name }
             tables.insert(entity.index)
@@ -33,10 +33,10 @@ struct X86_64LabelFlow {
         for reference in model.references(function) {
             if case .entity(let target) = reference.target {
                 if target == function.index, isInside(reference.addend, reference.type) { return "its own code" }
-                if tables.contains(target) { tableFields.insert(reference.offset) }
+                if tables.contains(target) { fields.insert(reference.offset) }
             }
         }
-        return walk()
+        return walk(steps(fields))
     }
 
     /// Whether data holds whole addresses of the function's inside.
@@ -66,30 +66,29 @@ struct X86_64LabelFlow {
         var isOfTable: Bool
     }
 
-    private func steps() -> [Step] {
+    private func steps(_ fields: Set<Int>) -> [Step] {
         var steps: [Step] = []
         var at = function.range.lowerBound
         while at < function.range.upperBound, let found = X86_64InstructionSet.decode(section.contents, at: at) {
             steps.append(
                 Step(
                     at: at, instruction: found, operands: X86_64Operands(found, in: section.contents, at: at),
-                    isOfTable: tableFields.contains { $0 >= at && $0 < at + found.length }))
+                    isOfTable: fields.contains { $0 >= at && $0 < at + found.length }))
             at += found.length
         }
         return steps
     }
 
-    private func walk() -> String? {
-        let steps = steps()
+    private func walk(_ steps: [Step]) -> String? {
         // `lea label(%rip), %reg`: the assembler knew the distance, so there is no reference.
         if steps.contains(where: takesLabel) { return "its own code" }
-        guard !tableFields.isEmpty else { return nil }
         var bases: Set<Int> = []
         for step in steps where step.isOfTable {
             guard let register = step.operands.register else { continue }
-            let isAddress = step.operands.map == .primary && step.operands.opcode == 0x8d
-            let isImmediate = !step.operands.hasMemory
-            if isAddress || isImmediate { bases.insert(step.operands.second ?? register) }
+            // `lea table(%rip), %reg` and `mov $table, %reg`.
+            if step.operands.takesAddress || !step.operands.hasMemory {
+                bases.insert(step.operands.second ?? register)
+            }
         }
         for (number, step) in steps.enumerated() where readsTable(step, bases) {
             if !isJumpedTo(number, steps) { return "memory, loaded from its table of labels" }
@@ -98,7 +97,7 @@ struct X86_64LabelFlow {
     }
 
     private func takesLabel(_ step: Step) -> Bool {
-        guard step.operands.map == .primary, step.operands.opcode == 0x8d, step.instruction.isRelative,
+        guard step.operands.takesAddress, step.instruction.isRelative,
             let field = step.instruction.displacement,
             !section.references.contains(where: { $0.offset == step.at + field.offset })
         else { return false }
@@ -110,32 +109,25 @@ struct X86_64LabelFlow {
 
     /// Whether an instruction reads what may be an entry of the table.
     private func readsTable(_ step: Step, _ bases: Set<Int>) -> Bool {
-        // Long no-operations name memory that they don't read.
-        let isNothing =
-            step.instruction.isPadding || step.operands.map == .secondary && step.operands.opcode == 0x1f
-        guard step.operands.hasMemory, !isNothing else { return false }
-        let isAddress = step.operands.map == .primary && step.operands.opcode == 0x8d
-        if step.isOfTable { return !isAddress }
-        guard let base = step.operands.base, let index = step.operands.index, !isAddress else { return false }
-        let isEntry =
-            step.operands.scale == 8 ? bases.contains(base) : bases.contains(base) || bases.contains(index)
-        return isEntry
+        // Long no-operations name memory that they don't read, `lea` only its address.
+        let operands = step.operands
+        guard operands.hasMemory, !step.instruction.isPadding, !operands.takesAddress else { return false }
+        if step.isOfTable { return true }
+        guard let base = operands.base, let index = operands.index else { return false }
+        // Without a scale, either of the two may be the table.
+        return bases.contains(base) || operands.scale != 8 && bases.contains(index)
     }
 
     /// Whether what a step loads is used by nothing but a jump.
     private func isJumpedTo(_ number: Int, _ steps: [Step]) -> Bool {
-        let step = steps[number]
-        let operands = step.operands
-        guard operands.map == .primary else { return false }
-        // `jmp *table(,%reg,8)`.
-        if operands.opcode == 0xff { return operands.register.map { $0 & 7 } == 4 }
-        guard operands.opcode == 0x8b, operands.isWide, let loaded = operands.register else { return false }
+        let operands = steps[number].operands
+        if operands.isIndirectJump { return true }
+        guard operands.isPrimary(0x8b), operands.isWide, let loaded = operands.register else { return false }
         var next = number + 1
         var jumps = 0
         while next < steps.count {
             let step = steps[next]
-            let isJump = step.operands.map == .primary && step.operands.opcode == 0xff
-            if isJump, step.operands.second == loaded, step.operands.register.map({ $0 & 7 }) == 4 { return true }
+            if step.operands.isIndirectJump, step.operands.second == loaded { return true }
             if step.operands.names(loaded) { return false }
             switch step.instruction.flow {
             case .next: next += 1

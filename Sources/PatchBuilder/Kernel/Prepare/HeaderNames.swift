@@ -105,10 +105,7 @@ enum HeaderNames {
     ]
 
     private static func isName(_ word: String) -> Bool {
-        guard let first = word.utf8.first, first == 0x5f || first | 0x20 >= 0x61 && first | 0x20 <= 0x7a else {
-            return false
-        }
-        return !keywords.contains(word)
+        word.utf8.first?.beginsWord == true && !keywords.contains(word)
     }
 }
 
@@ -122,7 +119,7 @@ private struct Tokens: Sequence, IteratorProtocol {
     mutating func next() -> String? {
         while at < bytes.count {
             let byte = bytes[at]
-            if isWord(byte) { return word() }
+            if byte.isInWord { return word() }
             at += 1
             switch byte {
             case 0x0a: return "\n"
@@ -138,13 +135,9 @@ private struct Tokens: Sequence, IteratorProtocol {
         return nil
     }
 
-    private func isWord(_ byte: UInt8) -> Bool {
-        byte == 0x5f || byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
-    }
-
     private mutating func word() -> String {
         let start = at
-        while at < bytes.count, isWord(bytes[at]) { at += 1 }
+        while at < bytes.count, bytes[at].isInWord { at += 1 }
         return String(decoding: bytes[start..<at], as: UTF8.self)
     }
 

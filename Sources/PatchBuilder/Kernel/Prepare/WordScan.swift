@@ -11,12 +11,12 @@ struct WordScan {
     func isIn(_ text: [UInt8]) -> Bool {
         var at = 0
         while at < text.count {
-            guard Self.isWord(text[at]) else {
+            guard text[at].isInWord else {
                 at += 1
                 continue
             }
             let start = at
-            while at < text.count, Self.isWord(text[at]) { at += 1 }
+            while at < text.count, text[at].isInWord { at += 1 }
             if wanted.contains(Self.hash(text[start..<at])) { return true }
         }
         return false
@@ -27,9 +27,5 @@ struct WordScan {
         var value: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return value
-    }
-
-    private static func isWord(_ byte: UInt8) -> Bool {
-        byte == 0x5f || byte >= 0x30 && byte <= 0x39 || byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
     }
 }
