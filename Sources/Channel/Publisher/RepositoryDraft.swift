@@ -48,7 +48,7 @@ public struct RepositoryDraft {
     ) throws(ChannelError) -> String {
         try check(description, family: family, buildID: buildID, name: name)
         try ensure(family)
-        let path = "\(family.path)/\(buildID)/\(name)"
+        let path = Self.place(family, buildID, name)
         var description = description
         // What is published again as it was keeps its date.
         let before = published(path, family)
@@ -65,12 +65,17 @@ public struct RepositoryDraft {
                 .file, update.id, "it was withdrawn (\(reason)), and machines would take it out again",
                 remedy: "Add it under another id: --id \(update.id)-2.")
         }
-        let path = "\(family.path)/\(buildID)/\(name)"
+        let path = Self.place(family, buildID, name)
         let holder = pendingIDs[path] ?? published(path, family)?.id
         guard let holder, holder != update.id, !update.supersedes.contains(holder) else { return }
         throw ChannelError(
             .file, path, "it is the place of the update \(holder), which \(update.id) would replace without a word",
             remedy: "Add \(update.id) again, with --supersedes \(holder) or from a file of another name.")
+    }
+
+    /// Where a file of an update is among the targets.
+    private static func place(_ family: Family, _ buildID: String, _ name: String) -> String {
+        "\(family.path)/\(buildID)/\(name)"
     }
 
     private func published(_ path: String, _ family: Family) -> UpdateDescription? {

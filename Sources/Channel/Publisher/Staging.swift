@@ -96,8 +96,7 @@ public struct StagedUpdate: Sendable, Equatable {
     }
 
     private static func isDigest(_ text: String) -> Bool {
-        text.hasPrefix("sha256:") && text.utf8.count == 7 + 64
-            && text.utf8.dropFirst(7).allSatisfy { Hex.value(of: $0) != nil }
+        text.hasPrefix("sha256:") && Hex.decode(String(text.dropFirst(7)))?.count == 32
     }
 }
 

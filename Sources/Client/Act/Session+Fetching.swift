@@ -8,10 +8,10 @@ extension Session {
     public func refresh(_ step: FetchStep, isWhole: Bool = false) throws(ClientError) -> FetchStep.Result {
         let result = try step.run(isWhole: isWhole)
         var state = try store.state()
+        state.failures = state.failures ?? [:]
         for source in configuration.channels {
             let finding = result.failures[source.label]?.finding
             state.failed[source.label] = finding?.code.rawValue
-            state.failures = (state.failures ?? [:]).filter { $0.key != source.label }
             state.failures?[source.label] = finding
             if finding == nil {
                 state.checked[source.label] = Self.now

@@ -46,7 +46,7 @@ struct ChannelAdd: ParsableCommand {
         guard batch != nil || (family != nil && effectiveVersion != nil) else {
             throw ValidationError("an update needs --family and --effective-version")
         }
-        if let family { _ = try FamilyWords.parse(family) }
+        if let family { try FamilyWords.check([family]) }
         if let bad = buildIDs.first(where: { !StagedUpdate.isBuildID($0) }) {
             throw ValidationError("\(bad) is no build-id: those are hexadecimal, as readelf -n prints them")
         }

@@ -19,7 +19,7 @@ struct ChannelExport: ParsableCommand {
 
     func validate() throws {
         guard (1...400).contains(days) else { throw ValidationError("--days lies between 1 and 400") }
-        for text in families where text != "ALL" { _ = try FamilyWords.parse(text) }
+        try FamilyWords.check(families.filter { $0 != "ALL" })
     }
 
     func run() throws {

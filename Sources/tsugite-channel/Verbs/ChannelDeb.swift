@@ -24,7 +24,7 @@ struct ChannelDeb: ParsableCommand {
     var families: [String]
     @Option(help: "Folder for the packages.") var output: String
 
-    func validate() throws { for text in families { _ = try FamilyWords.parse(text) } }
+    func validate() throws { try FamilyWords.check(families) }
 
     func run() throws {
         try reportingErrors(json: false) {

@@ -40,7 +40,7 @@ struct MirrorCommand: ParsableCommand {
                 throw ValidationError("--jitter-minutes lies between 0 and 1440, --parallel between 1 and 64")
             }
             try AddressWords.check(from)
-            for text in only { _ = try FamilyWords.parse(text) }
+            try FamilyWords.check(only)
         }
 
         func run() throws {

@@ -8,9 +8,10 @@ import Channel
 enum FamilyWords {
     static let allowed = "a family is kernel/RELEASE, user/PACKAGE or zone/BASE"
 
-    static func parse(_ text: String) throws(ValidationError) -> Family {
-        guard let family = Family(text) else { throw ValidationError("\"\(text)\" is no family: \(allowed)") }
-        return family
+    static func check(_ texts: [String]) throws(ValidationError) {
+        for text in texts where Family(text) == nil {
+            throw ValidationError("\"\(text)\" is no family: \(allowed)")
+        }
     }
 }
 

@@ -3,10 +3,12 @@ import Linux
 
 /// USR-NS, USR-UNPATCHABLE: processes that an update concerns, and what is special about them.
 enum ProcessProbe: DoctorProbe {
-    static func findings(_ facts: DoctorFacts) -> [Finding] {
-        let planner = facts.planner
+    static func findings(_ facts: DoctorFacts) -> [Finding] { special(facts.planner).map(\.finding) }
+
+    /// Processes that something is special about, each once.
+    static func special(_ planner: Planner) -> [(pid: ProcessID, finding: Finding)] {
         var seen: Set<ProcessID> = []
-        var found: [Finding] = []
+        var found: [(pid: ProcessID, finding: Finding)] = []
         for candidate in planner.candidates() where !candidate.update.isKernel {
             for patch in candidate.update.patches {
                 guard let module = planner.inventory.modules[patch.buildID] else { continue }
@@ -15,7 +17,7 @@ enum ProcessProbe: DoctorProbe {
                         continue
                     }
                     if let finding = hindrance(process, module, candidate.update.id, planner) {
-                        found.append(finding)
+                        found.append((pid, finding))
                     }
                 }
             }

@@ -6,32 +6,38 @@ import ProcessPatcher
 /// lives and memory isn't as that action wanted it.
 enum RefusalProbe: DoctorProbe {
     static func findings(_ facts: DoctorFacts) -> [Finding] {
+        let planner = facts.planner
+        guard let report = facts.lastAction else { return [] }
+        let offers = Dictionary(
+            planner.candidates().map { ($0.update.id, $0) }, uniquingKeysWith: { first, _ in first })
         // Those are told by what they are now, not by what they were at the last action.
         let special = Set(
-            ProcessProbe.findings(facts).filter { $0.code == .processUnpatchable }
-                .compactMap { $0.evidence.first { $0.name == "pid" }?.value })
-        return (facts.lastAction?.steps ?? []).flatMap { step in
-            whole(step, facts)
-                + step.operations.flatMap(\.processes).filter { !special.contains("\($0.pid)") }
-                .compactMap { refusal($0, step, facts) }
+            ProcessProbe.special(planner).filter { $0.finding.code == .processUnpatchable }.map(\.pid.rawValue))
+        return report.steps.flatMap { step in
+            let update = planner.state.update(step.id) ?? offers[step.id]?.update
+            let digests = Set(update?.patches.map(\.sha256) ?? [])
+            return whole(step, offers[step.id])
+                + step.operations.flatMap(\.processes).filter { !special.contains($0.pid) }
+                .compactMap { refusal($0, step, digests, planner) }
         }
     }
 
     /// Why a step couldn't even begin: its file is missing, a process's memory can't be read.
-    private static func whole(_ step: ActionReport.Step, _ facts: DoctorFacts) -> [Finding] {
-        guard let finding = step.finding, step.action == .install,
-            let offered = facts.planner.candidates().first(where: { $0.update.id == step.id }),
-            !offered.update.isKernel, offered.missing > 0
+    private static func whole(_ step: ActionReport.Step, _ offered: Planner.Candidate?) -> [Finding] {
+        guard let finding = step.finding, step.action == .install, let offered, !offered.update.isKernel,
+            offered.missing > 0
         else { return [] }
         return [finding]
     }
 
     private static func refusal(
-        _ outcome: ProcessOutcome, _ step: ActionReport.Step, _ facts: DoctorFacts
+        _ outcome: ProcessOutcome, _ step: ActionReport.Step, _ digests: Set<String>, _ planner: Planner
     ) -> Finding? {
+        // Whether the process still lacks what was to go in, or still has what was to come out.
+        let lacks = planner.memory[ProcessID(outcome.pid)].map { $0.isDisjoint(with: digests) } ?? true
         guard outcome.result == .deferred || outcome.result == .blocked, var finding = outcome.finding,
-            let process = facts.planner.inventory.processes[ProcessID(outcome.pid)], process.name == outcome.name,
-            isUnlike(step, outcome.pid, facts)
+            let process = planner.inventory.processes[ProcessID(outcome.pid)], process.name == outcome.name,
+            lacks == (step.action == .install)
         else { return nil }
         func note(_ name: String, _ value: String) {
             if !finding.evidence.contains(where: { $0.name == name }) {
@@ -53,14 +59,5 @@ enum RefusalProbe: DoctorProbe {
         default: break
         }
         return finding
-    }
-
-    /// Whether the process still lacks what was to go in, or still has what was to come out.
-    private static func isUnlike(_ step: ActionReport.Step, _ pid: Int32, _ facts: DoctorFacts) -> Bool {
-        let offered = facts.planner.candidates().first { $0.update.id == step.id }?.update
-        let update = facts.planner.state.update(step.id) ?? offered
-        let digests = Set(update?.patches.map(\.sha256) ?? [])
-        let lacks = facts.planner.memory[ProcessID(pid)].map { $0.isDisjoint(with: digests) } ?? true
-        return step.action == .install ? lacks : !lacks
     }
 }
